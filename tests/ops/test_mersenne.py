@@ -100,6 +100,12 @@ DRAWS = {
     "attention": lambda t: [
         t.nn.functional.scaled_dot_product_attention(t.randn(2, 3, 4, 8), *t.randn(2, 2, 3, 4, 8), dropout_p=0.4)
     ],
+    "attention of other shapes": lambda t: [
+        t.nn.functional.scaled_dot_product_attention(t.randn(*q, 4, 8), t.randn(*k, 6, 8), t.randn(*v, 6, 5), m, p)
+        for q, k, v in (((), (), ()), ((3,), (3,), (3,)), ((2, 1, 3), (1, 3), (3,)), ((3,), (3,), (2, 3)))
+        for m in (None, t.zeros(*q, 4, 6))
+        for p in (0.3, 1.0)
+    ],
     "Linear": lambda t: t.nn.Linear(3, 4).parameters(),
     "Conv2d": lambda t: t.nn.Conv2d(2, 4, 3, groups=2).parameters(),
     "LSTM": lambda t: t.nn.LSTM(3, 4, 2, bidirectional=True, proj_size=2).parameters(),

@@ -3,7 +3,7 @@
 The scores of all heads, L x S each, are never there at once. A block is a few sequences and heads, or some rows of one head,
 whose scores stay in the cache from their product to the product with the values. What is kept for the gradient is one number
 for each row, ln Σ e^score: with it the backward pass computes a block's probabilities again (Dao et al. 2022). Dropout's
-zeros are drawn again too, from one seed for each block.
+zeros are drawn again too, from one seed for each block, unless they were drawn before, for all scores at once.
 
 Letters: q (N, H, L, E), k (N, H, S, E), v (N, H, S, V), y (N, H, L, V); sequences, heads, queries, keys. Any strides will do.
 """
@@ -26,14 +26,17 @@ from metagrad.kernels.threads import get_num_threads
 
 
 class Settings(NamedTuple):
-    """What does not depend on the inputs: ``removed`` (boolean) and ``bias`` (added) are broadcast to (N, H, L, S)."""
+    """What does not depend on the inputs: ``removed`` (boolean) and ``bias`` (added) are broadcast to (N, H, L, S).
+
+    drawn: the seed of dropout's zeros, or True for each score (N, H, L, S) that it keeps.
+    """
 
     scale: float
     causal: bool = False
     removed: Array | None = None
     bias: Array | None = None
     dropout: float = 0.0
-    seed: int = 0
+    drawn: int | Array = 0
 
 
 class Block(NamedTuple):
@@ -77,8 +80,12 @@ def kept(block: Block, shape: tuple[int, ...], settings: Settings, dtype: DTypeL
     p, count = settings.dropout, math.prod(shape)
     if p >= 1:
         return np.zeros(shape, dtype)
-    bits = np.random.SFC64(settings.seed + block.number).random_raw(-(-count // 4)).view(np.uint16)[:count]
-    return np.multiply(bits.reshape(shape) >= round(p * 65536), np.asarray(1 / (1 - p), dtype))
+    if isinstance(settings.drawn, int):
+        bits = np.random.SFC64(settings.drawn + block.number).random_raw(-(-count // 4)).view(np.uint16)[:count]
+        stays = bits.reshape(shape) >= round(p * 65536)
+    else:
+        stays = settings.drawn[block.n, block.h, block.rows, block.keys]
+    return np.multiply(stays, np.asarray(1 / (1 - p), dtype))
 
 
 @functools.cache

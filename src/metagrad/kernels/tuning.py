@@ -46,6 +46,8 @@ POINTWISE_CHUNK_READ_ONCE = 1 << 20
 SELECT_BY_BITS = 1 << 10
 # Elements from which 64 random bits decide on four of them.
 DROPOUT_BY_BITS = 1 << 19
+# Numbers of the Mersenne Twister from which a loop that draws them outweighs handing it the state and back.
+DRAWN_BY_LOOP = 1 << 15
 
 # Elements from which a clip with one bound is sooner done than NumPy's maximum or minimum.
 CLIP_LARGE = 1 << 12

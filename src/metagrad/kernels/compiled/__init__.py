@@ -40,11 +40,12 @@ infinity are what they are in NumPy.
 ``counting.py``         counts, numbers repeated, membership
 ``ranking.py``          the few largest of a row
 ``distances.py``        distances of all pairs of points
+``twister.py``          random numbers of PyTorch's series
 ``ramps.py``            numbers at equal distances
 ``reversal.py``         rows in reverse order, rows moved
-``padding.py``            rows with elements put around them
+``padding.py``          rows with elements put around them
 ``differences.py``      differences of elements of a row
-``cosines.py``           cosines of rows
+``cosines.py``          cosines of rows
 ``resampling.py``       images in another size
 ``windows.py``          max pooling and its gradient
 ======================  =================================================

@@ -38,11 +38,11 @@ def plain_attention(
     causal: bool,
     scale: float,
     p: float,
-    seed: int | None = 0,
+    drawn: int | Array = 0,
 ) -> Tensor:
     """softmax(q kᵀ · scale + mask) v, with the rows that may look nowhere 0. The whole L x S matrix is made.
 
-    seed: of the kernel's own streams for dropout; None: one mask is drawn for all.
+    drawn: the seed of the kernel's own streams for dropout, or what it keeps of the matrix.
     """
     scores = query @ key.transpose(-2, -1) * scale
     rows, keys = scores.shape[-2:]
@@ -53,18 +53,20 @@ def plain_attention(
         scores = scores.masked_fill(scores.new_tensor(above, dtype="bool"), -math.inf)
     blind = (scores == -math.inf).all(-1, keepdim=True)
     weights = softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0)
-    if p and seed is None:
-        kept = source(None, weights.device).kept(tuple(weights.shape), p)
-        weights = weights * wrap(kept.astype(weights.array.dtype) / (1 - p))
-    elif p and seed is not None:
-        weights = weights * wrap(dropout_scales(tuple(weights.shape), causal, p, seed, weights.array.dtype))
+    if p:
+        shape, dtype = tuple(weights.shape), weights.array.dtype
+        if isinstance(drawn, int):
+            scales = dropout_scales(shape, causal, p, drawn, dtype)
+        else:
+            scales = drawn.astype(dtype) / (1 - p)
+        weights = weights * wrap(scales)
     return weights @ value
 
 
 def dropout_scales(shape: tuple[int, ...], causal: bool, p: float, seed: int, dtype: DTypeLike) -> Array:
     """The factors that the kernel draws block by block, as one array."""
     whole = np.zeros((1,) * (4 - len(shape)) + shape, dtype)
-    settings = kernel.Settings(1.0, dropout=p, seed=seed)
+    settings = kernel.Settings(1.0, dropout=p, drawn=seed)
     for group in kernel.blocks(whole.shape, causal):
         for b in group:
             part = whole[b.n, b.h, b.rows, b.keys]
@@ -81,9 +83,9 @@ class Attention(Function):
     reference = staticmethod(plain_attention)
 
     def forward(
-        self, q: Array, k: Array, v: Array, mask: Array | None, causal: bool, scale: float, p: float, seed: int
+        self, q: Array, k: Array, v: Array, mask: Array | None, causal: bool, scale: float, p: float, drawn: int | Array
     ) -> Array:
-        settings = kernel.Settings(scale, causal, dropout=p, seed=seed)
+        settings = kernel.Settings(scale, causal, dropout=p, drawn=drawn)
         if mask is not None:
             whole = (*q.shape[:3], k.shape[2])
             if mask.dtype.kind == "b":
@@ -139,10 +141,17 @@ def _four(x: Tensor, lead: tuple[int, ...]) -> Tensor:
     """x (*, L, E) with its leading dimensions broadcast to ``lead``, and those as (N, H)."""
     if tuple(x.shape[:-2]) != lead:
         x = x.expand(*lead, *x.shape[-2:])
-    if len(lead) == 2:
-        return x
-    tail = tuple(x.shape[-2:])
-    return x.reshape(math.prod(lead[:-1]), lead[-1], *tail) if lead else x.unsqueeze(0).unsqueeze(0)
+    return x if len(lead) == 2 else x.reshape(*_lead_of_two(lead), *x.shape[-2:])
+
+
+def _lead(*tensors: Tensor | None) -> tuple[int, ...]:
+    """What the leading dimensions broadcast to."""
+    return tuple(np.broadcast_shapes(*[tuple(x.shape[:-2]) for x in tensors if x is not None]))
+
+
+def _lead_of_two(lead: tuple[int, ...]) -> tuple[int, int]:
+    """Leading dimensions as (N, H)."""
+    return (math.prod(lead[:-1]), lead[-1]) if lead else (1, 1)
 
 
 @asks_for_tensors
@@ -176,26 +185,34 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
     scale = 1 / math.sqrt(query.shape[-1] or 1) if scale is None else float(scale)
-    settings: dict[str, Any] = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "seed": 0}
-    if dropout_p:
-        by_blocks = not query.is_cuda and draws_own_numbers()
-        settings["seed"] = int(numpy_generator().integers(1 << 62)) if by_blocks else None
+    settings: dict[str, Any] = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "drawn": 0}
+    if 0 < dropout_p < 1:
+        settings["drawn"] = _drawn(query, key, attn_mask, settings["p"])
     return _attention(query, key, value, attn_mask, settings)
+
+
+def _drawn(query: Tensor, key: Tensor, mask: Tensor | None, p: float) -> int | Array:
+    """A seed for dropout's zeros; where their order is another library's, on a GPU or in PyTorch's series, what is kept."""
+    if not query.is_cuda and draws_own_numbers():
+        return int(numpy_generator().integers(1 << 62))
+    return source(None, query.device).kept((*_lead(query, key, mask), query.shape[-2], key.shape[-2]), p)
 
 
 @in_single
 def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, settings: dict[str, Any]) -> Tensor:
     """By the kernel where there is one for these tensors, else in ordinary ops."""
+    lead, drawn = _lead(query, key, value, mask), settings["drawn"]
     by_kernel = (
         isinstance(query.array, np.ndarray)
-        and settings["seed"] is not None
+        and (isinstance(drawn, int) or drawn.shape[:-2] == lead)
         and query.array.dtype.char in "fd"
         and not (mask is not None and mask.requires_grad and mode.grad)
         and all(n > 0 for x in (query, key, value) for n in x.shape)
     )
     if not by_kernel:
         return plain_attention(query, key, value, mask, **settings)
-    lead = tuple(np.broadcast_shapes(*[tuple(x.shape[:-2]) for x in (query, key, value)]))
+    if not isinstance(drawn, int):
+        settings["drawn"] = drawn.reshape(_lead_of_two(lead) + drawn.shape[-2:])
     if mask is not None and len(lead) != 2:
         mask = _four(mask.expand(*lead, query.shape[-2], key.shape[-2]), lead)
     elif mask is not None and mask.ndim < 4:

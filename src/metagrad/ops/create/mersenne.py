@@ -11,11 +11,15 @@ Bernoulli's numbers by Intel's library on Intel's processors: there dropout's ma
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from metagrad.base.typing import Array, Sizes
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import twister as compiled
+from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.ops.create import rejection
 from metagrad.ops.create.streams import Stream
 
@@ -45,8 +49,20 @@ class MersenneStream(Stream):
         self.held_back: float | None = None  # the second normal number of the last pair
 
     def words(self, count: int) -> Array:
-        """The next words (count), 32 random bits each, as uint64."""
-        return np.asarray(self.bit_generator.random_raw(count))
+        """The next words (count), 32 random bits each, as uint32 or uint64."""
+        if not _by_loop(count):
+            return np.asarray(self.bit_generator.random_raw(count))
+        found = np.empty(count, np.uint32)
+        self._draw(compiled.draw_words, found)
+        return found
+
+    def _draw(self, loop: Callable[..., int], *arguments: Any) -> None:
+        """Have a compiled loop draw, which takes the state and returns how far it has come in it."""
+        with self.bit_generator.lock:
+            now: Any = self.bit_generator.state
+            twister = now["state"]
+            twister["pos"] = loop(twister["key"], twister["pos"], *arguments)
+            self.bit_generator.state = now
 
     def double_words(self, count: int) -> Array:
         """Two words in one (count): 64 random bits each."""
@@ -57,6 +73,10 @@ class MersenneStream(Stream):
         """Uniform numbers in [0, 1)."""
         shape = _shape(size)
         if np.dtype(dtype) == np.float32:
+            if _by_loop(math.prod(shape)):
+                found = np.empty(math.prod(shape), np.float32)
+                self._draw(compiled.draw_uniform, found)
+                return found.reshape(shape)
             return ((self.words(math.prod(shape)) & _LOW_24).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
         return ((self.double_words(math.prod(shape)) & _LOW_53).astype(np.float64) * 2.0**-53).reshape(shape)
 
@@ -152,7 +172,16 @@ class MersenneStream(Stream):
         if isinstance(chance, np.ndarray):
             return np.asarray(self.random(size, chance.dtype if chance.dtype == np.float64 else np.float32) < chance)
         shape = _shape(size)
-        return _below(self.words(2 * math.prod(shape)), chance).reshape(shape)
+        threshold = math.ceil(
+            chance * 2.0**53
+        )  # u · 2⁵³ is whole: it is below the chance's if below the next whole number
+        first, second = threshold >> 32, threshold & (2**32 - 1)
+        if _by_loop(math.prod(shape)):
+            found = np.empty(math.prod(shape), bool)
+            self._draw(compiled.draw_below, first, second, found)
+        else:
+            found = _below(self.words(2 * math.prod(shape)), first, second)
+        return found.reshape(shape)
 
     def kept(self, shape: tuple[int, ...], p: float) -> Array:
         """What dropout keeps: True with probability 1 − p."""
@@ -209,18 +238,21 @@ def _upper_half(x: Any) -> Any:
     return shifted - (shifted - x)
 
 
-def _below(words: Array, chance: float) -> Array:
-    """Whether uniform numbers of two words each lie below a chance.
+def _by_loop(count: int) -> bool:
+    """Whether to draw so many numbers by a compiled loop: the state is handed to it and back."""
+    return count >= tuning.DRAWN_BY_LOOP and are_there_loops()
 
-    21 bits of the first word decide, but for one number of two million, where they are equal to the chance's.
 
-    >>> _below(np.array([0, 5, 2**20, 0], np.uint64), 0.5)
+def _below(words: Array, first: int, second: int) -> Array:
+    """Whether numbers of 53 bits, of two words each, lie below another: its bits but the last 32, and those.
+
+    21 bits of the first word decide, but for one number of two million, where they are equal.
+
+    >>> _below(np.array([0, 5, 2**20, 0], np.uint64), 2**20, 0)
     array([ True, False])
     """
-    threshold = math.ceil(chance * 2.0**53)  # u · 2⁵³ is whole: it is below the chance's if below the next whole number
-    first, second = np.uint64(threshold >> 32), np.uint64(threshold & (2**32 - 1))
     high = words[::2] & np.uint64(2**21 - 1)
-    found = high < first
-    (equal,) = np.nonzero(high == first)
-    found[equal] = words[1::2][equal] < second
+    found = high < np.uint64(first)
+    (equal,) = np.nonzero(high == np.uint64(first))
+    found[equal] = words[1::2][equal] < np.uint64(second)
     return np.asarray(found)
