@@ -228,6 +228,41 @@ def test_pytorchs_own_tensors_are_not_asked(torch):
     assert ran("torch", program) == ["Mine", "[1.0, 1.0] []", "[1.0, 1.0] []"]
 
 
+PASSED_ON = """
+import inspect
+import torch
+from torch import overrides
+
+said = []
+
+class Loud(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        said.append(func.__name__)
+        return overrides.redispatch_function(func, types, args, kwargs)
+
+def scaled(a, b):
+    if overrides.has_torch_function((a, b)):
+        return overrides.handle_torch_function(scaled, (a, b), a, b)
+    return a * b + 1
+
+x = torch.tensor([3.0]).as_subclass(Loud)
+result = scaled(x, x)
+print(said, type(result) is torch.Tensor, result.tolist())
+ignored = overrides.get_ignored_functions()
+print(torch.Tensor.as_subclass in ignored, torch.add in ignored)
+print("input" in inspect.signature(overrides.get_testing_overrides()[torch.sin]).parameters)
+"""
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_a_call_may_be_passed_on_without_asking_again(lib):
+    if lib == "torch":
+        pytest.importorskip("torch")
+    done = subprocess.run([sys.executable, "-c", PRELUDE[lib] + PASSED_ON], capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n")[:-1] == ["['scaled', 'mul'] True [10.0]", "True False", "True"], done.stderr
+
+
 def test_every_function_that_is_listed_asks():
     """In a process of its own: functions begin to ask, and never end."""
     program = """

@@ -244,6 +244,11 @@ class Custom(Function):
         """Raise if the user's ``backward`` returned something else for input ``i`` than its gradient, broadcast or not."""
         if g is None:
             return
+        if not self.given[i]:
+            raise RuntimeError(
+                f"function {self.name()} returned a gradient different than None at position {i + 1}, but the corresponding "
+                "forward input was not a Variable"
+            )
         if not isinstance(g, Variable):
             raise RuntimeError(f"expected Variable or None (got {type(g).__name__}) from {self.op_name}.backward")
         if edge is None:

@@ -107,7 +107,7 @@ def propagate(
     found: dict[Edge, Gradient] = {}
     pending: dict[Edge, Gradient] = {}  # the sum of what has arrived at each edge
     waiting: list[tuple[int, Function]] = []  # the nodes among these edges: a heap, the youngest in front
-    before, mode.grad, mode.running = (mode.grad, mode.running), create_graph, (roots, leads)
+    before, mode.grad, mode.running = (mode.grad, mode.running), create_graph, (roots, leads, wanted)
     try:
         for edge, g in roots:
             _arrive(edge, g, pending, waiting)

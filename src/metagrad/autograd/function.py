@@ -202,7 +202,7 @@ class Function(Node):
         if self.reference is not None:
             self.reference_arguments = inputs, params
         if saved_hooks and self.saved:
-            saved_hooks[-1].pack(self)
+            saved_hooks[-1].pack(self, inputs)
 
     def _several(
         self, inputs: tuple[Any, ...], edges: list[Any], params: dict[str, Any], results: Any, record: bool

@@ -251,7 +251,7 @@ def _number(func: Callable[..., Any], caller: str, shapes: list[Any] | None = No
             raise RuntimeError(f"The Tensor returned by the function given to {caller} should contain a single element")
         if shapes is not None:
             shapes.append(tuple(y.shape))
-        return y.reshape(())
+        return y if y.dim() == 0 else y.reshape(())
 
     return checked
 
@@ -320,7 +320,8 @@ def _hessian_product(
     pairs = [(g, v) for g, v in zip(slope, vs, strict=True) if g is not None]
     found = _grads([g for g, _ in pairs], xs, [v for _, v in pairs], create_graph)
     _checked(found, strict, create_graph, HESSIAN)
-    return _finished(ys, create_graph)[0].reshape(shapes[0]), _as(inputs, _filled(found, xs, create_graph))
+    y = _finished(ys, create_graph)[0]
+    return y if y.shape == shapes[0] else y.reshape(shapes[0]), _as(inputs, _filled(found, xs, create_graph))
 
 
 def vhp(

@@ -136,10 +136,12 @@ class _Arrivals:
     def __call__(self, i: int, grad: Any) -> None:
         if self.running is not flags.running:  # the first one of this pass
             self.running = flags.running
-            roots, leads = self.running
+            roots, leads, wanted = self.running
             starts = [edge for edge, _ in roots]
             nodes = [node for node in nodes_behind(starts) if leads is None or node in leads]
             reached = {*starts, *nodes, *(edge for node in nodes for edge in node.edges)}
+            if leads is not None:  # of a pass for the sake of some: those leaves only
+                reached = {edge for edge in reached if edge in wanted or edge in leads}
             self.expected = sum(edge in reached for edge in self.edges)
             self.found: list[Any] = [None] * len(self.edges)
             self.arrived = 0

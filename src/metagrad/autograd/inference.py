@@ -6,6 +6,8 @@ reads the counter, and a write in place changes it: there, and only there, the e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from metagrad.autograd.mode import mode
 
 
@@ -24,6 +26,10 @@ class Untracked(list[int]):
                 "counts the writes, so Inplace update to inference tensor outside InferenceMode is not allowed. clone() it first"
             )
         return 0
+
+    def __iter__(self) -> Iterator[int]:
+        """Asking for the count itself is an error in every mode."""
+        raise RuntimeError("Inference tensors do not track version counter.")
 
     def __setitem__(self, index: object, value: object) -> None:
         if not mode.inference:

@@ -8,17 +8,19 @@ import threading
 from types import TracebackType
 from typing import Any, Self, cast
 
+from metagrad.base.naming import public
+
 
 class _Mode(threading.local):
     """Per thread, so that evaluating in one thread does not stop another from training."""
 
     grad = True
     inference = False
-    running: Any = None  # of the backward pass in progress: its roots, and the nodes it is confined to
+    running: Any = None  # of the backward pass in progress: its roots, the nodes it is confined to, and for the sake of which edges
     levels: tuple[Any, ...] = ()  # where results get tangents, the innermost last: see ``forward.py``
 
 
-mode = _Mode()
+mode = _here = _Mode()  # under the second name where an argument has the first
 _GENERATOR = 0x20  # inspect.CO_GENERATOR: importing inspect takes longer than the rest of this file
 
 
@@ -127,7 +129,10 @@ class set_grad_enabled(_Switch):
             raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {type(mode).__name__}")
         super().__init__(grad=bool(mode))
         self._before = is_grad_enabled(), is_inference_mode_enabled()
-        _set(bool(mode))
+        _here.grad = bool(mode)
+
+    def __repr__(self) -> str:
+        return f"{public('autograd.grad_mode')}.set_grad_enabled(mode={self.grad})"
 
     def __enter__(self) -> Self:
         self.earlier.append(self._before)
@@ -143,10 +148,6 @@ class set_grad_enabled(_Switch):
         again = super()._recreate_cm()
         again._before = mode.grad, mode.inference
         return again
-
-
-def _set(grad: bool) -> None:
-    mode.grad = grad
 
 
 def is_grad_enabled() -> bool:

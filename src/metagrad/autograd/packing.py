@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd import function
-from metagrad.autograd.saved import Packed, no_tensor
+from metagrad.autograd.saved import Packed, no_tensor, packed_by
 from metagrad.autograd.variable import Variable, unwrap, wrap
 
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
@@ -43,21 +43,25 @@ class saved_tensors_hooks:
     def __exit__(self, *_: object) -> None:
         function.saved_hooks.remove(self)
 
-    def pack(self, node: Any) -> None:
-        """Replace what a node saved; a tensor it was saved from keeps its place in the graph by the node's edges."""
-        node.saved = tuple([Packed(self.packed(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
+    def pack(self, node: Any, inputs: tuple[Any, ...]) -> None:
+        """Replace what a node saved; a tensor it was saved from keeps its place in the graph by the node's edges.
+
+        An input is given to the user's function as it is, with its history; a result without, or the node would hold itself.
+        """
+        kept, froms = list(node.saved), [where for where, _, _ in node.origins]
+        for at in (
+            reversed(range(len(kept))) if froms == [0, 1] else range(len(kept))
+        ):  # as PyTorch: ``other``, ``self``
+            if isinstance(kept[at], np.ndarray):
+                known = froms[at] is not None and froms[at] >= 0
+                kept[at] = Packed(self.packed(inputs[froms[at]] if known else wrap(kept[at])))
+        node.saved = tuple(kept)
         node.origins = tuple([(where, [0], 0) for where, _, _ in node.origins])  # what was packed is not overwritten
         node.unpack, node.attended = self.unpacked, True
 
     def packed(self, tensor: Any) -> Any:
-        """What the user's function makes of a tensor; raises RuntimeError if it writes to it."""
-        found = self.pack_hook(tensor)
-        if tensor._counter[0]:
-            raise RuntimeError(
-                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be "
-                "modified by in-place operations as this can lead to unexpected side-effects."
-            )
-        return found
+        """What the user's function makes of a tensor."""
+        return packed_by(self.pack_hook, tensor)
 
     def unpacked(self, content: Any) -> Any:
         """The tensor again; raises TypeError if the user's function gives something else."""

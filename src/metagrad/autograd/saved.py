@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.errors import FREED, freed, gone
+from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
 
 # PyTorch's names of a node's inputs and of its result, and their numbers here.
@@ -34,6 +35,19 @@ def no_tensor(found: Any) -> TypeError:
     )
 
 
+def packed_by(pack_hook: Callable[[Any], Any], tensor: Any) -> Any:
+    """What the user's function makes of a tensor; raises RuntimeError if it writes to it."""
+    before = tensor._counter[0]
+    with no_grad():
+        found = pack_hook(tensor)
+    if tensor._counter[0] != before:
+        raise RuntimeError(
+            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be "
+            "modified by in-place operations as this can lead to unexpected side-effects."
+        )
+    return found
+
+
 class SavedTensor:
     """One of the tensors that a node saved, which ``register_hooks`` packs."""
 
@@ -43,14 +57,18 @@ class SavedTensor:
     def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
         """Keep what ``pack_hook`` makes of the tensor; ``unpack_hook`` makes the tensor of that again, where it is needed.
 
-        Raises RuntimeError if hooks are there already.
+        Raises RuntimeError if hooks are there already, if the backward pass has freed the tensor, if ``pack_hook`` writes to it.
         """
         node, at = self._node, self._position
         if node.unpack is not None:
             raise RuntimeError(
                 "Calling register_hooks on a saved tensor whose hooks have already been set is not allowed"
             )
-        content = pack_hook(_tensor(node, at).detach())
+        if node.saved is FREED:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor after it has been freed. " + freed(node.op_name).args[0]
+            )
+        content = packed_by(pack_hook, _tensor(node, at).detach())
 
         def unpack(content: Any) -> Any:
             found = unpack_hook(content)
@@ -82,6 +100,8 @@ def saved_attribute(node: Any, name: str) -> Any:
     (True, tensor([2.7183, 7.3891], grad_fn=<ExpBackward0>))
     """
     raw, _, wanted = name.partition("saved_")
+    if node.saved is FREED and raw == "_raw_":
+        return SavedTensor(node, 0)
     if node.saved is FREED:
         raise freed(node.op_name)
     at = _position(node, wanted)

@@ -63,7 +63,7 @@ class Variable:
     @property
     def _version(self) -> int:
         """How often the memory has been written to in place."""
-        return self._counter[0]
+        return next(iter(self._counter))  # not by its index, by which ops read also that of inference mode
 
     @property
     def grad(self) -> Tensor | None:

@@ -67,7 +67,9 @@ class dtype:
         return of(np.empty(0, self.dtype).real.dtype)
 
     def to_complex(self) -> dtype:
-        """The complex type of the same precision: float32 -> complex64."""
+        """The complex type of the same precision: float32 -> complex64; RuntimeError for whole numbers."""
+        if self.dtype.kind not in "fc":
+            raise RuntimeError(f"Unknown Complex ScalarType for {scalar_name(self)}")
         return of(np.promote_types(self.dtype, np.complex64))
 
     def __eq__(self, other: object) -> bool:

@@ -31,6 +31,7 @@ class State(threading.local):
     def __init__(self) -> None:
         self.modes: list[Any] = []
         self.classes = True
+        self.passing = False  # whether the next call is not to ask: ``redispatch_function``
 
 
 state = State()
@@ -135,6 +136,9 @@ def asked(function: Callable[..., Any], known_as: Callable[[], Any] | None = Non
                     break
             else:  # what is nearly always so
                 return function(*args)
+        if state.passing:
+            state.passing = False
+            return function(*args, **kwargs)
         relevant = overloaded(args, kwargs) if state.classes else []
         if relevant or state.modes:
             return handled(call if known_as is None else known_as(), relevant, args, kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType
@@ -27,6 +28,9 @@ _disabled_torch_function_impl = torch_function.disabled
 
 def has_torch_function(relevant_args: Iterable[Any]) -> bool:
     """Whether a class among these arguments', or a mode, is to be asked."""
+    if state.passing:
+        state.passing = False
+        return False
     return bool(state.modes) or (state.classes and bool(overloaded(tuple(relevant_args))))
 
 
@@ -126,9 +130,13 @@ class BaseTorchFunctionMode(TorchFunctionMode):
 enable_reentrant_dispatch = contextlib.nullcontext
 
 
-def redispatch_function(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """The call itself."""
-    return func(*args, **kwargs)
+def redispatch_function(func: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+    """The function's own body, of which no class and no mode is asked; those are asked again of what it calls."""
+    state.passing = True
+    try:
+        return func(*args, **(kwargs or {}))
+    finally:
+        state.passing = False
 
 
 def get_default_nowrap_functions() -> set[Any]:
@@ -137,8 +145,9 @@ def get_default_nowrap_functions() -> set[Any]:
 
 
 def get_ignored_functions() -> set[Any]:
-    """Public functions that do not ask."""
-    found = vars(sys.modules["metagrad"]).values()
+    """Public functions, and methods of tensors, that do not ask."""
+    start_asking()
+    found = {**vars(sys.modules["metagrad"]), **vars(Tensor)}.values()
     return {value for value in found if isinstance(value, FunctionType) and value not in names}
 
 
@@ -157,7 +166,19 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
 def get_testing_overrides() -> dict[Any, Callable[..., Any]]:
     """The functions that ask, each with one of any arguments that returns -1."""
     start_asking()
-    return dict.fromkeys(names, lambda *args, **kwargs: -1)
+    return {asking: _stand_in(asking) for asking in names}
+
+
+def _stand_in(asking: Callable[..., Any]) -> Callable[..., Any]:
+    """What takes the arguments of a function, and returns -1."""
+    stand_in = lambda *args, **kwargs: -1  # noqa: E731 - its name is what is seen of it
+    signature = inspect.signature(asking)
+    given = signature.parameters.values()
+    if any(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in given):
+        plain = [p.replace(annotation=p.empty) for p in given if p.kind is not p.VAR_POSITIONAL]  # that is an older way
+        signature = signature.replace(parameters=plain, return_annotation=signature.empty)
+        stand_in.__signature__ = signature  # type: ignore[attr-defined]
+    return stand_in
 
 
 def resolve_name(f: Any) -> str | None:

@@ -190,7 +190,7 @@ def register_pytree_node(
 _register_pytree_node = register_pytree_node
 
 
-def register_dataclass(cls: type, **_: Any) -> type:
+def register_dataclass(cls: type, **_: Any) -> None:
     """Make a dataclass a container of its fields."""
     import dataclasses
 
@@ -201,7 +201,6 @@ def register_dataclass(cls: type, **_: Any) -> type:
         lambda parts, _: cls(**dict(zip(fields, parts, strict=True))),
         flatten_with_keys_fn=lambda x: ([(GetAttrKey(name), getattr(x, name)) for name in fields], None),
     )
-    return cls
 
 
 def register_constant(cls: type) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-__all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
+__all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 
 
 def _checked(function: str, input: Tensor, factor: int, name: str) -> tuple[int, ...]:
@@ -94,3 +94,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         )
     apart = input.reshape((shape[0], groups, shape[1] // groups, *shape[2:]))
     return formatted_as(apart.transpose(1, 2).reshape(shape).contiguous(), input)
+
+
+def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """``channel_shuffle`` by another name."""
+    return channel_shuffle(input, groups)

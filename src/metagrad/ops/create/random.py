@@ -298,6 +298,10 @@ def set_all_states(states: Mapping[str, Tensor]) -> None:
         generator_of(device).set_state(state)
 
 
+def thread_safe_generator() -> None:
+    """The generator of the loader's thread that asks, as PyTorch has one: None, the default one, for workers are processes."""
+
+
 @contextlib.contextmanager
 def fork_rng(
     devices: Iterable[DeviceLike] | None = None, enabled: bool = True, *, device_type: str = "cuda"

@@ -15,6 +15,7 @@ from metagrad.utils.data.datapipes.datapipe import (
     DataChunk,
     IterDataPipe,
     Shuffling,
+    T_co,
     copied,
     functional_datapipe,
     length_of,
@@ -259,7 +260,7 @@ class ShufflerIterDataPipe(Shuffling):
             yield buffer.pop(self._rng.randint(0, len(buffer) - 1))
 
 
-class SamplerIterDataPipe(IterDataPipe[Any]):
+class SamplerIterDataPipe(IterDataPipe[T_co]):
     """What a sampler, made of the pipe, gives."""
 
     def __init__(
