@@ -10,9 +10,8 @@ from tests.ops.table import ROWS
 from tests.ops.test_table import function_of
 
 import metagrad
-from metagrad.kernels import one_call, tuning
+from metagrad.kernels import chunked_formula, one_call, tuning
 from metagrad.kernels.compiled import choice
-from metagrad.ops.pointwise import chunked
 from metagrad.ops.pointwise.chunked import Pointwise
 
 
@@ -47,8 +46,10 @@ def test_pieces_give_the_same(row, call, layout, monkeypatch):
 def test_large_arrays_are_cut(monkeypatch):
     monkeypatch.setattr(choice, "available", lambda: False)  # compiled loops are not
     counts = []
-    share_out, map_chunks = chunked.share_out, one_call.map_chunks
-    monkeypatch.setattr(chunked, "share_out", lambda work, cuts: counts.append(len(cuts)) or share_out(work, cuts))
+    share_out, map_chunks = chunked_formula.share_out, one_call.map_chunks
+    monkeypatch.setattr(
+        chunked_formula, "share_out", lambda work, cuts: counts.append(len(cuts)) or share_out(work, cuts)
+    )
     monkeypatch.setattr(one_call, "map_chunks", lambda work, cuts: counts.append(len(cuts)) or map_chunks(work, cuts))
     x = metagrad.ones(1000, 1000, requires_grad=True)
     y = (x * metagrad.ones(1000)).tanh()

@@ -1,11 +1,14 @@
 """Large pointwise ops that are done again take the plan of the first time: with other numbers, kinds and memory another one."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import fused_loops as plans
-from metagrad.kernels import tuning
+from metagrad.kernels import chunked_formula, fused_loops, tuning
+from metagrad.kernels.compiled import choice
 from metagrad.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -26,12 +29,20 @@ FUNCTIONS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _small_ones_are_large(monkeypatch):
-    pytest.importorskip("numba")
+@pytest.fixture(autouse=True, params=["loops", "NumPy"])
+def plans(request, monkeypatch):
+    """The file that keeps plans: of compiled loops, or of chunks."""
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1)
     monkeypatch.setattr(tuning, "COMPILED_WORTH", 1)
-    monkeypatch.setattr(plans, "_plans", {})
+    if request.param == "loops":
+        pytest.importorskip("numba")
+        file = fused_loops
+    else:
+        file = chunked_formula
+        monkeypatch.setattr(choice, "available", lambda: False)
+        monkeypatch.setattr(chunked_formula, "available", lambda: False)
+    monkeypatch.setattr(file, "_plans", {})
+    return file
 
 
 def value_and_gradient(lib, function, x, number, needs):
@@ -59,7 +70,7 @@ def test_the_second_time_gives_what_the_first_does(torch, name):
                         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_a_plan_made_in_place_does_not_write_into_other_inputs():
+def test_a_plan_made_in_place_does_not_write_into_other_inputs(plans):
     x, y = (metagrad.tensor(RNG.standard_normal(SHAPE).astype(np.float32)) for _ in range(2))
     before, expected = y.numpy().copy(), np.clip(y.numpy(), -0.5, 0.5)
     x.clamp_(-0.5, 0.5)
@@ -72,7 +83,24 @@ def test_a_plan_made_in_place_does_not_write_into_other_inputs():
     assert np.array_equal(y.clamp_(-0.5, 0.5).numpy(), expected) and np.array_equal(z.numpy(), expected)
 
 
-def test_plans_are_found_again_and_zeros_keep_their_sign():
+def test_a_plan_whose_result_was_a_buffer_is_none_for_an_op_in_place():
+    x = metagrad.tensor(RNG.standard_normal(SHAPE).astype(np.float32))
+    expected = F.silu(x).numpy().copy()
+    found = F.silu(x * 1, inplace=True)
+    assert np.array_equal(found.numpy(), expected) and np.array_equal(F.silu(x).numpy(), expected)
+
+
+def test_a_plan_keeps_none_of_its_arrays(plans):
+    x, row = (metagrad.tensor(RNG.standard_normal(s).astype(np.float32)) for s in (SHAPE, SHAPE[1:]))
+    arrays = [weakref.ref(a.array) for a in (x, row)]
+    metagrad.lerp(x, row, 0.3)
+    assert plans._plans
+    del x, row
+    gc.collect()
+    assert [a() for a in arrays] == [None, None]
+
+
+def test_plans_are_found_again_and_zeros_keep_their_sign(plans):
     x = metagrad.tensor(RNG.standard_normal(SHAPE).astype(np.float32))
     x.clamp(-0.25, 0.25)
     count = len(plans._plans)
@@ -83,8 +111,8 @@ def test_plans_are_found_again_and_zeros_keep_their_sign():
     assert np.isnan(F.threshold(x, 9.0, float("nan")).numpy()).all()
 
 
-def test_they_do_not_grow_without_bound(monkeypatch):
-    monkeypatch.setattr(plans, "_MOST", 3)
+def test_they_do_not_grow_without_bound(monkeypatch, plans):
+    monkeypatch.setattr(plans, "MOST_PLANS", 3)
     x = metagrad.tensor(RNG.standard_normal(SHAPE).astype(np.float32))
     for n in range(1, 9):
         assert np.array_equal(x.clamp(-n / 8, n / 8).numpy(), np.clip(x.numpy(), np.float32(-n / 8), np.float32(n / 8)))

@@ -132,9 +132,9 @@ def _line(
 
 # ------------------------------------------------ plans
 
-_GIVEN, _MADE, _CONSTANT = 0, 1, 2
+GIVEN, MADE, CONSTANT = 0, 1, 2
 Reference = tuple[int, Any]  # an argument by its number, a new array by its number, or a value
-_MOST = 1024
+MOST_PLANS = 1024
 _plans: dict[Any, Plan] = {}
 
 
@@ -155,7 +155,7 @@ class Plan(NamedTuple):
         known = (values, [memory(dtype) for dtype in self.dtypes])
         arrays = [known[kind][at] for kind, at in self.arrays]
         perform_formula(self.program, arrays, self.numbers, unit if unit > 1 else 0)
-        return [at if kind == _CONSTANT else known[kind][at] for kind, at in self.results]
+        return [at if kind == CONSTANT else known[kind][at] for kind, at in self.results]
 
 
 def key_of(formula: object, shape: tuple[int, ...], values: Sequence[Any], settings: Mapping[str, object]) -> Any:
@@ -198,17 +198,18 @@ def keep_plan(
     """Keep a plan: ``computed`` is the loop that made new arrays of values, and its arguments."""
     program, arrays, numbers = computed
     stored = {i for i, _ in program.stores}  # memory that was given for a result may be one of the values
-    read = [_reference(x, ((_MADE, made),) if i in stored else ((_GIVEN, values),)) for i, x in enumerate(arrays)]
-    found = [_reference(x, ((_MADE, made), (_GIVEN, values))) for x in results]
-    if all(kind != _CONSTANT for kind, _ in read) and all(kind != _CONSTANT or _is_number(x) for kind, x in found):
-        if len(_plans) >= _MOST:
+    read = [reference(x, ((MADE, made),) if i in stored else ((GIVEN, values),)) for i, x in enumerate(arrays)]
+    found = [reference(x, ((MADE, made), (GIVEN, values))) for x in results]
+    if all(kind != CONSTANT for kind, _ in read) and all(kind != CONSTANT or _is_number(x) for kind, x in found):
+        if len(_plans) >= MOST_PLANS:
             _plans.clear()
         _plans[key] = Plan(program, numbers, read, [a.dtype for a in made], found, attributes)
 
 
-def _reference(x: Any, among: Sequence[tuple[int, Sequence[Any]]]) -> Reference:
+def reference(x: Any, among: Sequence[tuple[int, Sequence[Any]]]) -> Reference:
+    """Where an array stands among several lists of arguments; what stands in none is a value."""
     for kind, arrays in among:
         for at, known in enumerate(arrays):
             if known is x:
                 return kind, at
-    return _CONSTANT, x
+    return CONSTANT, x

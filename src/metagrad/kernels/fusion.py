@@ -204,9 +204,10 @@ class Formula:
                 steps.append(step)
         self.steps = steps[::-1]
         self.values = tape.values
+        self.own = list(own)
         self.buffers: list[np.dtype[Any]] = []
         self._buffer_of: dict[int, int] = {}  # ~number for the memory of a wanted value
-        self._assign_buffers(wanted, own)
+        self._assign_buffers(wanted, self.own)
 
     def _assign_buffers(self, wanted: set[int], own: Iterable[int]) -> None:
         """A buffer for every step's result that nobody wants; one whose content is no longer read is taken again."""
@@ -243,3 +244,8 @@ class Formula:
             values[number] = buffers[buffer] if buffer >= 0 else values[~buffer]
         for function, arguments, result, _ in self.steps:
             quickest(function)(*[values[a] for a in arguments], out=values[result])
+
+    def let_go(self, numbers: Iterable[int]) -> None:
+        """Keep nothing of the arrays that were inputs, by number, or of samples: others will be given."""
+        given = set(numbers)
+        self.values = [None if n in given or isinstance(v, _Sample) else v for n, v in enumerate(self.values)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
@@ -19,11 +19,9 @@ from numpy import ndarray
 from metagrad.autograd.function import Function
 from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
-from metagrad.kernels import fused_loops, tuning
-from metagrad.kernels.chunks import even_chunks, share_out
+from metagrad.kernels import chunked_formula, fused_loops, tuning
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.one_call import in_parts
-from metagrad.kernels.threads import get_num_threads
 from metagrad.ops.pointwise.destination import room
 from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
@@ -221,7 +219,6 @@ class _Cuts:
 
     def __init__(self, shape: tuple[int, ...], unit: int) -> None:
         self.shape, self.unit = shape, unit
-        self.rows = math.prod(shape) // unit
 
     @classmethod
     def of(cls, shape: tuple[int, ...], values: Sequence[object]) -> _Cuts | None:
@@ -246,11 +243,6 @@ class _Cuts:
     def in_rows(self, x: Array) -> Array:
         """An array that is cut, as rows."""
         return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
-
-    def chunks(self, length: int, passes: int) -> list[slice]:
-        """Chunks of at most so many elements, as slices of rows, for so many passes."""
-        cost = self.unit * passes * tuning.POINTWISE_COST
-        return even_chunks(self.rows, max(1, length // self.unit), get_num_threads(), cost)
 
 
 def _is_repeated(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -307,7 +299,7 @@ class _Computation:
         return self.arrays[number]
 
     def run(self, key: Any, values: Sequence[object], results: Sequence[object], attributes: Sequence[str]) -> None:
-        """Compute the results on all chunks, on all threads; with a loop, keep the plan for these values if there is a key."""
+        """Compute the results on all chunks, on all threads; keep the plan for these values if there is a key."""
         formula = Formula(self.tape, set(self.arrays), self.own)
         if not formula.steps:
             return
@@ -319,30 +311,20 @@ class _Computation:
                 arrays = [given.get(id(a), a) for a in arrays]
                 fused_loops.keep_plan(key, (program, arrays, numbers), values, self.made, results, attributes)
             return
-        rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
-        chunks = self.cuts.chunks(_chunk_length(formula), len(formula.steps))
-        length, row = max(c.stop - c.start for c in chunks), () if self.cuts.unit == 1 else (self.cuts.unit,)
+        rows = {n: self._given(v) for n, v in enumerate(formula.values) if v.__class__ is np.ndarray and v.ndim}
+        chunked_formula.compute(formula, self.arrays, self.cuts.unit)
+        chunked_formula.keep_plan(key, formula, self.arrays, rows, values, self.made, results, attributes)
 
-        def work(share: Iterable[slice]) -> None:
-            buffers = [np.empty((length, *row), dtype) for dtype in formula.buffers]
-            for chunk in share:
-                fitting = [b[: chunk.stop - chunk.start] for b in buffers]
-                formula.compute({n: x[chunk] for n, x in rows.items()}, fitting)
-
-        with np.errstate(all="ignore"):
-            share_out(work, chunks)
-
-
-def _chunk_length(formula: Formula) -> int:
-    """Elements of a chunk: where nothing is read twice the cache is no help, and chunks are longer."""
-    return tuning.POINTWISE_CHUNK if len(formula.steps) > 1 else tuning.POINTWISE_CHUNK_READ_ONCE
+    def _given(self, flat: Array) -> Array:
+        """The array as it was given that was flattened to one row."""
+        return next((x for known, x in self.flattened if known is flat), flat)
 
 
 def _forward(
     node: Function, forward: Callable[..., Results], cuts: _Cuts, inputs: Sequence[Array], params: dict[str, object]
 ) -> Array:
     key = fused_loops.key_of((node.__class__, forward, *node.needs), cuts.shape, inputs, params)
-    plan = fused_loops.plan_of(key)
+    plan = fused_loops.plan_of(key) or chunked_formula.plan_of(key)
     if plan is not None:
         rooms = [room(node, inputs, plan.dtypes[0]) if plan.dtypes else None]
         computed = plan.compute(inputs, cuts.unit, lambda dtype: _memory(cuts, dtype, rooms))
@@ -376,7 +358,7 @@ def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, gra
     key = fused_loops.key_of(
         (node.__class__, backward, len(node.saved), *node.needs, *node.__dict__), cuts.shape, values, {}
     )
-    plan = fused_loops.plan_of(key)
+    plan = fused_loops.plan_of(key) or chunked_formula.plan_of(key)
     if plan is not None:
         computed = plan.compute(values, cuts.unit, lambda dtype: np.empty(cuts.shape, dtype))
         if computed is not None:
