@@ -5,7 +5,7 @@ import pytest
 
 import metagrad
 from metagrad.kernels import tuning
-from metagrad.kernels.quicker import exponential, quickest
+from metagrad.kernels.quicker import exponential, quickest, remainder
 
 RNG = np.random.default_rng(0)
 ENDS = np.array([0, -0.0, 1, -1, 0.3, -0.3, 2, -4, 1e-45, 3e38, np.inf, -np.inf, np.nan, 2**30, 2**24 + 2], np.float32)
@@ -26,6 +26,17 @@ def pairs(count):
     multiples = np.stack([whole[0] * near[1], near[1]])
     ends = np.stack([a.reshape(-1) for a in np.meshgrid(ENDS, ENDS)])
     return np.concatenate([np.stack([x, y]), whole, any_bits, near, multiples, ends], axis=1)
+
+
+@pytest.mark.parametrize("block", [1 << 16, 64, 1])
+def test_remainder_of_two_arrays(monkeypatch, block):
+    monkeypatch.setattr(tuning, "REMAINDER_BLOCK", block)
+    x, y = pairs(3000 if block == 1 else 30_000)
+    with np.errstate(all="ignore"):
+        for divisor in (y, np.float32(0.3), np.float32(-2)):
+            z = np.fmod(x, divisor)
+            expected = np.where((z != 0) & ((z < 0) != (divisor < 0)), z + divisor, z)
+            np.testing.assert_array_equal(bits(remainder(x, divisor)), bits(expected))
 
 
 @pytest.mark.parametrize("block", [1 << 16, 64, 1])

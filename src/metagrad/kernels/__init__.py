@@ -11,6 +11,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``workspace.py``           memory that is used again
 ``allocation.py``          memory that arrays gave back stays with the process
 ``fusion.py``              a formula of pointwise functions, traced once and replayed chunk by chunk
+``chunked_formula.py``     such a formula replayed on all threads, and kept for the next arrays
 ``one_call.py``            a ufunc of large arrays that broadcast, in parts
 ``fused_loops.py``         such a formula as one compiled loop
 ``fused.py``               such a formula printed as one kernel for a GPU

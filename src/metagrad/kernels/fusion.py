@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.quicker import quickest
 from metagrad.kernels.selection import select_into
 
@@ -80,6 +81,11 @@ def as_one_step(function: Callable[..., Array], *inputs: Any) -> Array:
         return function(*inputs)
     step: Any = _OwnStep(function)
     return _tape_of(inputs).note(step, inputs, np.asarray(function(*_plain(inputs))))
+
+
+def noted_for_numpy(*inputs: Any) -> bool:
+    """Whether inputs stand for large arrays that NumPy computes with itself: not on a GPU, nor by compiled loops."""
+    return not available() and any(isinstance(x, _Sample) and not x.is_on_gpu for x in inputs)
 
 
 class _OwnStep(NamedTuple):

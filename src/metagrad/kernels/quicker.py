@@ -75,6 +75,38 @@ def _rest(x: Array, y: Array, out: Array) -> bool:
     return True
 
 
+def remainder(x: Array | Number, y: Array | Number) -> Array:
+    """x − ⌊x / y⌋ y of floats; where nothing is left over, the zero has the sign of x.
+
+    >>> remainder(np.float32([-7.5, 7.5, -6.0]), np.float32(2.0)).tolist()
+    [0.5, 1.5, -0.0]
+    """
+    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y))
+    _of_singles(_remainder_in_steps, _rest_from_below, x, y, out)
+    return out
+
+
+def _remainder_in_steps(x: Array | Number, y: Array | Number, out: Array) -> None:
+    _fmod(x, y, out)
+    np.add(out, y, out=out, where=(out != 0) & ((out < 0) != np.less(y, 0)))
+
+
+def _rest_from_below(x: Array, y: Array, out: Array) -> bool:
+    wide, divisor = x.astype(np.float64), y.astype(np.float64)
+    quotient = np.divide(wide, divisor)
+    np.floor(quotient, out=quotient)
+    if not (quotient.max() < _EXACT and quotient.min() > -_EXACT):
+        return False
+    quotient *= divisor
+    rest = np.subtract(wide, quotient, out=quotient)
+    if np.isnan(rest.max()):
+        return False
+    np.copyto(out, rest, casting="same_kind")
+    if not out.all():
+        np.copysign(out, x, out=out, where=out == 0)
+    return True
+
+
 def _floored(x: Array, y: Array, out: Array) -> bool:
     quotient = np.divide(x.astype(np.float64), y.astype(np.float64))
     if not (quotient.max() < _FLOAT32_COUNTS and quotient.min() > -_FLOAT32_COUNTS and np.isfinite(y).all()):

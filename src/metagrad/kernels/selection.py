@@ -39,5 +39,10 @@ def select_into(out: Array, c: Array, x: Array | Number, y: Array | Number) -> N
     if not y_bits.ndim and not y_bits:
         np.bitwise_and(bits, x_bits, out=result)
         return
-    bits &= x_bits ^ y_bits
-    np.bitwise_xor(bits, y_bits, out=result)
+    if np.may_share_memory(out, y_bits):
+        bits &= x_bits ^ y_bits
+        np.bitwise_xor(bits, y_bits, out=result)
+        return
+    np.bitwise_xor(x_bits, y_bits, out=result)
+    np.bitwise_and(result, bits, out=result)
+    np.bitwise_xor(result, y_bits, out=result)

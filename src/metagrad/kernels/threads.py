@@ -32,6 +32,15 @@ _pool: ThreadPoolExecutor | None = None
 _helping: Helpers | None = None
 
 
+class _Here(threading.local):
+    """What a thread is doing."""
+
+    is_sharing = False  # its share of some jobs: as long as the other threads do theirs, they take no more
+
+
+_here = _Here()
+
+
 @functools.cache  # each large op asks
 def available_cores() -> int:
     """How many cores this process may use: as it was when somebody asked first."""
@@ -144,15 +153,22 @@ def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs, the first done here and the others on threads of their own; jobs of jobs stay here."""
-    if len(jobs) <= 1 or get_num_threads() == 1 or threading.current_thread().name.startswith(_NAME):
+    if (
+        len(jobs) <= 1
+        or get_num_threads() == 1
+        or _here.is_sharing
+        or threading.current_thread().name.startswith(_NAME)
+    ):
         return [job() for job in jobs]
     if available():
         return _helpers().run(jobs)
     # In a copy of this thread's context, which holds NumPy's error state.
     others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]
+    _here.is_sharing = True
     try:
         first = jobs[0]()
     finally:
+        _here.is_sharing = False
         done = [future.exception() for future in others]  # waits for all, also if the first job failed
     for error in done:
         if error is not None:

@@ -52,8 +52,8 @@ DRAWN_BY_LOOP = 1 << 15
 # Elements from which a clip with one bound is sooner done than NumPy's maximum or minimum.
 CLIP_LARGE = 1 << 12
 
-# Elements of a block of remainders: a megabyte of float64.
-REMAINDER_BLOCK = 1 << 17
+# Elements of a block of remainders: two megabytes of float64.
+REMAINDER_BLOCK = 1 << 18
 
 # Elements from which numbers at equal distances are made on all threads.
 RAMP_LARGE = 1 << 17
@@ -61,9 +61,9 @@ RAMP_LARGE = 1 << 17
 RAMP_CHUNK = 1 << 16
 
 # Elements of a chunk of a special function: two dozen passes; with fewer, threads lose more by taking turns at the interpreter.
-SPECIAL_CHUNK = 1 << 17
-# The same of one that makes float64 numbers of float32 ones: half a megabyte each.
-SPECIAL_BLOCK = 1 << 16
+SPECIAL_CHUNK = 1 << 18
+# The same of one that makes float64 numbers of float32 ones: two megabytes each.
+SPECIAL_BLOCK = 1 << 18
 # Elements from which special functions are computed on all threads.
 SPECIAL_WORTH_THREADS = 1 << 17
 
@@ -132,6 +132,8 @@ LOGARITHM_ROUNDS = 1 / 64
 ROWS_WORTH_THREADS = 1 << 17
 # The same of their sums alone.
 ROWS_SUMS_WORTH_THREADS = 1 << 22
+# Elements of an array, or of a gradient, from which gates are computed in few passes.
+GATES_LARGE = 1 << 14
 # Elements of a chunk: smaller ones stay in a nearer cache, but threads lose more by taking turns at the interpreter.
 ROWS_CHUNK = 1 << 19
 # Parts for each thread of the sums over rows that a compiled loop takes: each has sums of its own, which are added at the end.

@@ -64,13 +64,16 @@ def fits(x: object) -> bool:
 def _chunk_by_chunk(work: Callable[[slice, Array], None], size: int) -> None:
     """``work(chunk, scratch)`` for all chunks; scratch is as long as the chunk."""
 
+    threads = threads_worth(size, tuning.SPECIAL_WORTH_THREADS)
+    longest = -(-size // threads) if size < threads * tuning.SPECIAL_CHUNK else tuning.SPECIAL_CHUNK
+
     def some(chunks: Iterator[slice]) -> None:
-        scratch = np.empty(min(size, tuning.SPECIAL_CHUNK), np.float32)
+        scratch = np.empty(longest, np.float32)
         for chunk in chunks:
             work(chunk, scratch[: chunk.stop - chunk.start])
 
     with np.errstate(all="ignore"):
-        share_out(some, cut(size, tuning.SPECIAL_CHUNK), threads_worth(size, tuning.SPECIAL_WORTH_THREADS))
+        share_out(some, cut(size, max(1, longest)), threads)
 
 
 def erf(x: Array) -> Array:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy import ndarray
 from metagrad.autograd.function import Function
 from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
-from metagrad.kernels import chunked_formula, fused_loops, tuning
+from metagrad.kernels import fused_loops, tuning
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.one_call import in_parts
 from metagrad.ops.pointwise.destination import room
@@ -312,19 +313,28 @@ class _Computation:
                 fused_loops.keep_plan(key, (program, arrays, numbers), values, self.made, results, attributes)
             return
         rows = {n: self._given(v) for n, v in enumerate(formula.values) if v.__class__ is np.ndarray and v.ndim}
-        chunked_formula.compute(formula, self.arrays, self.cuts.unit)
-        chunked_formula.keep_plan(key, formula, self.arrays, rows, values, self.made, results, attributes)
+        by_numpy = _by_numpy()
+        by_numpy.compute(formula, self.arrays, self.cuts.unit)
+        by_numpy.keep_plan(key, formula, self.arrays, rows, values, self.made, results, attributes)
 
     def _given(self, flat: Array) -> Array:
         """The array as it was given that was flattened to one row."""
         return next((x for known, x in self.flattened if known is flat), flat)
 
 
+@functools.cache
+def _by_numpy() -> ModuleType:
+    """What computes a formula on chunks: a program of small arrays does without it."""
+    from metagrad.kernels import chunked_formula
+
+    return chunked_formula
+
+
 def _forward(
     node: Function, forward: Callable[..., Results], cuts: _Cuts, inputs: Sequence[Array], params: dict[str, object]
 ) -> Array:
     key = fused_loops.key_of((node.__class__, forward, *node.needs), cuts.shape, inputs, params)
-    plan = fused_loops.plan_of(key) or chunked_formula.plan_of(key)
+    plan = fused_loops.plan_of(key) or _by_numpy().plan_of(key)
     if plan is not None:
         rooms = [room(node, inputs, plan.dtypes[0]) if plan.dtypes else None]
         computed = plan.compute(inputs, cuts.unit, lambda dtype: _memory(cuts, dtype, rooms))
@@ -358,7 +368,7 @@ def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, gra
     key = fused_loops.key_of(
         (node.__class__, backward, len(node.saved), *node.needs, *node.__dict__), cuts.shape, values, {}
     )
-    plan = fused_loops.plan_of(key) or chunked_formula.plan_of(key)
+    plan = fused_loops.plan_of(key) or _by_numpy().plan_of(key)
     if plan is not None:
         computed = plan.compute(values, cuts.unit, lambda dtype: np.empty(cuts.shape, dtype))
         if computed is not None:

@@ -84,12 +84,12 @@ class Lerp(Pointwise):
     def forward(self, x: Array, y: Array, w: Array) -> Array:
         both = (x, y) if self.needs[2] else (None, None)
         self.save(*both, w)
-        near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
-        if isinstance(near, np.bool_) and (
+        far = np.greater_equal(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
+        if isinstance(far, np.bool_) and (
             isinstance(x, np.ndarray) or not isinstance(w, np.ndarray)
         ):  # one weight for all
-            return x + w * (y - x) if near else y - (y - x) * (1 - w)
-        return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
+            return y + (w - 1) * (y - x) if far else x + w * (y - x)
+        return np.where(far, y, x) + (w - far.astype(w.dtype)) * (y - x)
 
     def backward(self, grad: Array) -> tuple[Array, Array, Array | None]:
         x, y, w = self.saved

@@ -8,6 +8,8 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels import quicker
+from metagrad.kernels.fusion import as_one_step, noted_for_numpy
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import float_operands, need_a_tensor, need_numbers, need_tensors, operands
@@ -116,6 +118,8 @@ class Remainder(Pointwise):
             self.save(x, y)
         if np.result_type(x, y).kind in "iub":
             return np.remainder(x, y)
+        if noted_for_numpy(x, y):
+            return as_one_step(quicker.remainder, x, y)
         z = np.fmod(x, y)  # where nothing is left over, the zero has the sign of x
         return np.where((z != 0) & ((z < 0) != np.less(y, 0)), z + y, z)
 

@@ -17,7 +17,7 @@ from metagrad.autograd.variable import as_array
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
 from metagrad.kernels.fusion import as_one_step
 from metagrad.kernels.libraries import is_on_gpu
 from metagrad.kernels.special import single, singles
@@ -96,7 +96,7 @@ def _in_order(function: Callable[..., Array], *arguments: Array) -> Array:
         with np.errstate(all="ignore"):
             out[chunk] = function(*[a[chunk] for a in flat])
 
-    map_chunks(work, cut(out.size, tuning.SPECIAL_CHUNK), threads_worth(out.size, tuning.SPECIAL_WORTH_THREADS))
+    _share(work, out.size, tuning.SPECIAL_CHUNK)
     return out.reshape(wide[0].shape)
 
 
@@ -109,8 +109,13 @@ def _of_singles(function: Callable[..., Array], x: Array) -> Array:
         with np.errstate(all="ignore"):
             flat[block] = function(given[block])
 
-    map_chunks(work, cut(x.size, tuning.SPECIAL_BLOCK), threads_worth(x.size, tuning.SPECIAL_WORTH_THREADS))
+    _share(work, x.size, tuning.SPECIAL_BLOCK)
     return y
+
+
+def _share(work: Callable[[slice], None], size: int, length: int) -> None:
+    threads = threads_worth(size, tuning.SPECIAL_WORTH_THREADS)
+    map_chunks(work, even_chunks(size, length, threads), threads)
 
 
 def _kind_of(arrays: Sequence[Array]) -> np.dtype[Any]:
