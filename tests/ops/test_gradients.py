@@ -22,6 +22,7 @@ EXTRA = {
     "baddbmm": (lambda a, b: metagrad.baddbmm(b, a, a.transpose(1, 2), beta=0.5, alpha=2), floats(2, 3, 4), floats(2, 3, 3)),
     "broadcast_tensors": (lambda a, b: metagrad.broadcast_tensors(a, b)[1] * a, SMOOTH, floats(4)),
     "cdist of order 0": (lambda a, b: metagrad.cdist(a, b, p=0.0) + a.sum(), SMOOTH, floats(2, 4)),
+    "cdist of order infinity": (lambda a, b: metagrad.cdist(a, b, p=float("inf")), SMOOTH, floats(2, 4)),
     "concat": (lambda a, b: metagrad.concat([a, b]), SMOOTH, floats(2, 4)),
     "contiguous": (lambda a: a.t().contiguous(), SMOOTH),
     "div rounded": (lambda a, b: metagrad.div(a, b, rounding_mode="floor") + a, SMOOTH, floats(3, 4, positive=True)),
@@ -146,8 +147,8 @@ def test_no_op_is_left_out():
     # test_same.py; the last row are bases, and distances, cosines and images by loops, which have tests of their own.
     apart = {
         "Move", "FromWinners", "Ctc", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy", "NextBfloat16",
-        "Pointwise", "Extremum", "Step", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean", "Taxicab",
-        "Cosine", "ResampleImages", "UnsampleImages",
+        "Pointwise", "Extremum", "Step", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean", "BySizes",
+        "BySizesAbove", "Cosine", "ResampleImages", "UnsampleImages",
     }  # fmt: skip
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 

@@ -110,40 +110,74 @@ def euclidean_gradients(grad: Array, d: Array, near: Near, x: Array, y: Array) -
     return for_x, for_y
 
 
-# ------------------------------------------------ p = 1
+# ------------------------------------------------ p = 1 and p = ∞
 
 
-def taxicab(x: Array, y: Array) -> Array:
-    """dᵢⱼ = Σₖ |xᵢₖ − yⱼₖ| of rows x (P, M), y (R, M).
+def of_sizes(x: Array, y: Array, p: float) -> Array:
+    """dᵢⱼ = Σₖ |xᵢₖ − yⱼₖ| of rows x (P, M), y (R, M); for p = ∞ the largest of them.
 
-    >>> taxicab(np.array([[0.0, 0.0], [3.0, 4.0]]), np.zeros((1, 2))).tolist()
+    >>> of_sizes(np.array([[0.0, 0.0], [3.0, 4.0]]), np.zeros((1, 2)), 1).tolist()
     [[0.0], [7.0]]
     """
     d = np.empty((len(x), len(y)), x.dtype)
     if are_there_loops():
-        spread(compiled.of_sizes, [d, x], [y], elements=d.size * x.shape[1])
+        spread(compiled.of_sizes, [d, x], [y], [int(p == np.inf)], elements=d.size * x.shape[1])
         return d
 
     def work(rows: slice) -> None:
-        difference = x[rows, None] - y
-        np.abs(difference, out=difference)
-        difference.sum(-1, out=d[rows])
+        _lengths(x[rows, None] - y, p, d[rows])
 
     map_chunks(work, cut(len(x), max(1, tuning.DISTANCES_CHUNK // y.size)))
     return d
 
 
-def taxicab_gradient(grad: Array, x: Array, y: Array) -> Array:
-    """∂L/∂xᵢ = Σⱼ ∂L/∂dᵢⱼ sign(xᵢ − yⱼ)."""
-    gradient = np.empty_like(x)
+def of_sizes_above(x: Array, p: float) -> Array:
+    """The same of all pairs i < j of the rows x (N, M), row by row.
+
+    >>> of_sizes_above(np.array([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]]), np.inf).tolist()
+    [4.0, 1.0, 3.0]
+    """
+    n = len(x)
+    rows = np.arange(n)
+    starts, d = rows * (2 * n - rows - 1) // 2, np.empty(n * (n - 1) // 2, x.dtype)
     if are_there_loops():
-        spread(compiled.signs_of_sizes, [gradient, x, np.ascontiguousarray(grad)], [y], elements=grad.size * x.shape[1])
+        spread(compiled.of_sizes_above, [rows, starts], [d, x], [int(p == np.inf)], elements=d.size * x.shape[1])
+        return d
+
+    def work(i: int) -> None:
+        _lengths(x[i] - x[i + 1 :], p, d[starts[i] : starts[i] + n - i - 1])
+
+    map_chunks(work, range(n - 1))
+    return d
+
+
+def _lengths(difference: Array, p: float, out: Array) -> None:
+    np.abs(difference, out=difference)
+    if p == np.inf:
+        difference.max(-1, out=out)
+    else:
+        difference.sum(-1, out=out)
+
+
+def gradient_of_sizes(grad: Array, d: Array | None, x: Array, y: Array) -> Array:
+    """∂L/∂xᵢ = Σⱼ ∂L/∂dᵢⱼ sign(xᵢ − yⱼ); for p = ∞, with the distances d, only where |xᵢ − yⱼ| is dᵢⱼ."""
+    gradient = np.empty_like(x)
+    grad = np.ascontiguousarray(grad)
+    if are_there_loops():
+        if d is None:
+            spread(compiled.signs_of_sizes, [gradient, x, grad], [y], elements=grad.size * x.shape[1])
+        else:
+            parts = [gradient, x, grad, np.ascontiguousarray(d)]
+            spread(compiled.signs_of_largest, parts, [y], elements=grad.size * x.shape[1])
         return gradient
 
     def work(rows: slice) -> None:
         for i in range(rows.start, rows.stop):
-            signs = (x[i] > y).view(np.int8) - (x[i] < y).view(np.int8)
-            np.dot(grad[i], signs.astype(x.dtype), out=gradient[i])
+            signs = np.sign(x[i] - y)
+            if d is not None:
+                signs *= np.abs(x[i] - y) == d[i, :, None]
+            np.dot(grad[i], signs, out=gradient[i])
 
-    map_chunks(work, cut(len(x), max(1, tuning.DISTANCES_CHUNK // y.size)), blas=True)
+    with np.errstate(invalid="ignore"):
+        map_chunks(work, cut(len(x), max(1, tuning.DISTANCES_CHUNK // y.size)), blas=True)
     return gradient

@@ -206,14 +206,19 @@ def add_rows_by_loop(y: Array, numbers: Array, x: Array) -> None:
 
 def add_scaled_rows(y: Array, rows: Array, numbers: Array, scale: Array, x: Array) -> None:
     """y[rowsₙ] += scaleₙ x[numbersₙ]; rows, numbers and scale (N), none of them negative; y (R, D), x (M, D)."""
-    if use_compiled(x, 1) and len(rows) * x.shape[1] >= tuning.COMPILED_WORTH and y.flags.carray:
-        first, following = np.full(len(y), -1), np.empty(len(rows), np.int64)
-        rows, numbers = (np.ascontiguousarray(a, np.int64).view(np.uint64) for a in (rows, numbers))
-        compiled.chain(rows, first, following)
-        whole = [following, numbers, np.require(scale, y.dtype, ["C"]), np.require(x, y.dtype, ["C"])]
-        spread(compiled.add_scaled_rows, [y, first], whole, elements=len(rows) * x.shape[1])
-    else:
+    elements = len(rows) * x.shape[1]
+    if not (use_compiled(x, 1) and elements >= tuning.COMPILED_WORTH and y.flags.carray):
         add_rows(y, rows, x[numbers] * scale[:, None])
+        return
+    rows, numbers = (np.ascontiguousarray(a, np.int64) for a in (rows, numbers))
+    whole = [numbers.view(np.uint64), np.require(scale, y.dtype, ["C"]), np.require(x, y.dtype, ["C"])]
+    begins = np.empty(len(y) + 1, np.int64)
+    if compiled.find_runs(rows, begins):
+        spread(compiled.add_runs, [y, begins[:-1], begins[1:]], whole, elements=elements)
+        return
+    first, following = np.full(len(y), -1), np.empty(len(rows), np.int64)
+    compiled.chain(rows.view(np.uint64), first, following)
+    spread(compiled.add_scaled_rows, [y, first], [following, *whole], elements=elements)
 
 
 def _of_boxes(i: Array) -> list[slice]:

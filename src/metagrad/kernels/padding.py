@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,15 +34,14 @@ def padded(x: Array, positions: Sequence[Array], value: Number = 0) -> Array:
     y = np.empty([len(p) for p in positions], x.dtype)
     if not y.size:
         return y
-    rows, source = _rows(before, x.shape), in_bits(x, (-1, x.shape[-1]))
-    number = in_bits(np.array([value], x.dtype), (1,))
-    spread(
-        padding.padded_rows,
-        [in_bits(y, (len(rows), len(columns))), rows],
-        [source, columns, number],
-        _run(columns),
-        elements=y.size,
-    )
+    inner = _numbers(before, x.shape)
+    outer = np.zeros(1, np.int64)
+    while inner and len(outer) < tuning.PADDED_PARTS:
+        outer = _sums(outer, inner.pop(0))
+    rows = functools.reduce(_sums, inner, np.zeros(1, np.int64))
+    parts = [in_bits(y, (len(outer), len(rows), len(columns))), outer]
+    whole = [rows, in_bits(x, (-1, x.shape[-1])), columns, in_bits(np.array([value], x.dtype), (1,))]
+    spread(padding.padded_rows, parts, whole, _run(columns), elements=y.size)
     return y
 
 
@@ -56,7 +57,8 @@ def folded(g: Array, positions: Sequence[Array], shape: Sequence[int]) -> Array:
     [[8.0, 2.0]]
     """
     *before, columns = positions
-    rows, y = _rows(before, shape), np.zeros(shape, g.dtype)
+    y = np.zeros(shape, g.dtype)
+    rows = functools.reduce(_sums, _numbers(before, shape), np.zeros(1, np.int64))
     to = y.reshape(-1, shape[-1])
     first, following = np.full(len(to), -1), np.empty(len(rows), np.int64)
     gathering.chain(rows, first, following)
@@ -65,13 +67,19 @@ def folded(g: Array, positions: Sequence[Array], shape: Sequence[int]) -> Array:
     return y
 
 
-def _rows(positions: Sequence[Array], shape: Sequence[int]) -> Array:
-    """The number of the row that each row of a result comes from, −1 where it comes from none."""
-    rows = np.zeros((), np.int64)
-    for p, n in zip(positions, shape, strict=False):  # the last dimension is the row itself
-        lower = rows[..., None]
-        rows = np.where((lower < 0) | (p < 0), -1, lower * n + p)
-    return rows.reshape(-1)
+def _numbers(positions: Sequence[Array], shape: Sequence[int]) -> list[Array]:
+    """Numbers for all dimensions but the last: their sum is the row that one of the result comes from, negative for none."""
+    step = math.prod(shape[:-1])
+    outside, numbers = -step - 1, []  # with which no sum is positive
+    for p, n in zip(positions, shape, strict=False):
+        step //= n or 1
+        numbers.append(np.where(p < 0, outside, p * step))
+    return numbers
+
+
+def _sums(a: Array, b: Array) -> Array:
+    """aᵢ + bⱼ, one row after the other."""
+    return (a[:, None] + b).reshape(-1)
 
 
 def _run(columns: Array) -> tuple[int, int]:

@@ -199,6 +199,8 @@ SEARCH_LARGE = 1 << 12
 SEARCH_CHUNK = 1 << 16
 # Numbers for each bin, from which the bins are counted once more by another thread.
 COUNTED_FOR_A_BIN = 4
+# Parts of what is padded, of one row or more, from which it is not cut further.
+PADDED_PARTS = 64
 # Rows of a chunk of a matrix of which a triangle is kept.
 TRIANGLE_ROWS = 128
 

@@ -105,7 +105,10 @@ def native(function: F) -> F:
 
 
 def native_of_numbers(function: F) -> F:
-    """The same, for a function of numbers: it becomes a part of the loops that call it, which can then do many at once."""
+    """The same, for a function of numbers: it becomes a part of the loops that call it, which can then do many at once.
+
+    Or for one of rows: they may be so short that a call takes as long as its work.
+    """
     return Native(function, _CONTRACT, inlined=True)  # type: ignore[return-value]
 
 
@@ -120,14 +123,14 @@ def native_exact(function: F) -> F:
 
 
 class ByDtype(Native):
-    """A function of one number or one array, with an implementation for float32 and one for float64."""
+    """A function of one number or array, or two, with an implementation for float32 and one for float64."""
 
     def __init__(self, single: Callable[..., Any], double: Callable[..., Any], says: str) -> None:
         self.single, self.double, self.__doc__ = single, double, says
         self._compiled = None
 
-        def either(x: Any) -> Any:
-            return (single if x.dtype == np.float32 else double)(x)
+        def either(x: Any, *others: Any) -> Any:
+            return (single if x.dtype == np.float32 else double)(x, *others)
 
         self.function = either
 
@@ -137,16 +140,16 @@ class ByDtype(Native):
 
         either, single, double = self.function, *(f.compiled() for f in (self.single, self.double))  # type: ignore[attr-defined]
 
-        def chosen(x: Any) -> Callable[..., Any]:
+        def chosen(x: Any, *others: Any) -> Callable[..., Any]:
             implementation: Any = single if getattr(x, "dtype", x) == numba.types.float32 else double
-            return lambda x: implementation(x)
+            return (lambda x, y: implementation(x, y)) if others else (lambda x: implementation(x))
 
         numba.extending.overload(either, jit_options={"fastmath": _CONTRACT}, strict=False)(chosen)
         return either
 
 
 def by_dtype(single: F, double: Callable[..., Any], says: str) -> F:
-    """A function of one number or array for use in compiled loops: ``single`` for float32, ``double`` for float64."""
+    """A function of one number or array, or two, for use in compiled loops: ``single`` for float32, ``double`` for float64."""
     return ByDtype(single, double, says)  # type: ignore[return-value]
 
 

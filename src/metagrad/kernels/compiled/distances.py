@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native, native_sums
+from metagrad.kernels.compiled.compiler import by_dtype, native, native_of_numbers, native_sums
 
 
 @native
@@ -20,6 +20,9 @@ def of_products(d: Array, xx: Array, found: Array, yy: Array, least: float) -> N
             row[j] = np.sqrt(square) if far else row.dtype.type(-1)
             count += not far
         found[i] = count
+
+
+_REST, _REST_D = np.int32(0x7FFFFFFF), np.int64(0x7FFFFFFFFFFFFFFF)  # all bits but the sign
 
 
 @native_sums
@@ -38,7 +41,7 @@ def of_pairs(i: Array, j: Array, d: Array, x: Array, y: Array) -> None:
 
 
 @native_sums
-def _sum_of_sizes(a: Array, b: Array) -> float:
+def _sum_of_sizes(a: Array, b: Array) -> np.float32:
     total = a.dtype.type(0)
     for k in range(len(a)):
         total += abs(a[k] - b[k])
@@ -46,14 +49,54 @@ def _sum_of_sizes(a: Array, b: Array) -> float:
 
 
 @native
-def of_sizes(d: Array, x: Array, y: Array) -> None:
-    """dᵢⱼ = Σₖ |xᵢₖ − yⱼₖ|."""
-    for i in range(len(d)):
-        for j in range(len(y)):
-            d[i, j] = _sum_of_sizes(x[i], y[j])
+def _largest_size_single(a: Array, b: Array) -> np.float32:
+    largest = np.int32(
+        0
+    )  # as integers, the bits of floats that are not negative have their order, and those of nan are above
+    for k in range(len(a)):
+        bits = np.int32(np.float32(a[k] - b[k]).view(np.int32) & _REST)
+        largest = bits if bits > largest else largest
+    return np.int32(largest).view(np.float32)
 
 
 @native
+def _largest_size_double(a: Array, b: Array) -> np.float64:
+    largest = np.int64(0)
+    for k in range(len(a)):
+        bits = np.int64(np.float64(a[k] - b[k]).view(np.int64) & _REST_D)
+        largest = bits if bits > largest else largest
+    return np.int64(largest).view(np.float64)
+
+
+_largest_size = by_dtype(_largest_size_single, _largest_size_double, "The largest |aₖ − bₖ|; nan, if there is one.")
+
+
+@native_of_numbers
+def _length(a: Array, b: Array, largest: int) -> np.float32:
+    """Σₖ |aₖ − bₖ|, or the largest of them."""
+    if not largest:
+        return _sum_of_sizes(a, b)
+    return _largest_size(a, b)
+
+
+@native
+def of_sizes(d: Array, x: Array, y: Array, largest: int) -> None:
+    """dᵢⱼ = Σₖ |xᵢₖ − yⱼₖ|, or the largest of them."""
+    for i in range(len(d)):
+        for j in range(len(y)):
+            d[i, j] = _length(x[i], y[j], largest)
+
+
+@native
+def of_sizes_above(rows: Array, starts: Array, d: Array, x: Array, largest: int) -> None:
+    """d[startsᵢ + j − i − 1] = Σₖ |xᵢₖ − xⱼₖ|, or the largest of them, for all j > i; i of rows."""
+    for n in range(len(rows)):
+        i, start = rows[n], starts[n] - rows[n] - 1
+        for j in range(i + 1, len(x)):
+            d[start + j] = _length(x[i], x[j], largest)
+
+
+@native_of_numbers
 def _add_signs(a: Array, b: Array, g: float, y: Array) -> None:
     for k in range(len(a)):
         y[k] += g if a[k] > b[k] else (-g if a[k] < b[k] else g - g)
@@ -66,3 +109,20 @@ def signs_of_sizes(gradient: Array, x: Array, grad: Array, y: Array) -> None:
         gradient[i, :] = 0
         for j in range(len(y)):
             _add_signs(x[i], y[j], grad[i, j], gradient[i])
+
+
+@native_of_numbers
+def _add_signs_at(a: Array, b: Array, d: float, g: float, y: Array) -> None:
+    for k in range(len(a)):
+        difference = a[k] - b[k]
+        y[k] += g if difference == d else (-g if -difference == d else g - g)
+
+
+@native
+def signs_of_largest(gradient: Array, x: Array, grad: Array, d: Array, y: Array) -> None:
+    """gradientᵢ = Σⱼ gradᵢⱼ sign(xᵢ − yⱼ) where |xᵢ − yⱼ| is dᵢⱼ, if that is not 0."""
+    for i in range(len(x)):
+        gradient[i, :] = 0
+        for j in range(len(y)):
+            if d[i, j] != 0:
+                _add_signs_at(x[i], y[j], d[i, j], grad[i, j], gradient[i])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.compiler import native, native_of_numbers
 from metagrad.kernels.compiled.picking import add, take
 
 ADD, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
@@ -71,7 +71,7 @@ def add_along(index: Array, y: Array, x: Array, start: int, stop: int) -> None:
                 y[o, index[o, k, i], i] += x[o, k, i]
 
 
-@native
+@native_of_numbers
 def _combined(a: float, b: float, kind: int) -> float:
     if kind == ADD:
         return a + b
@@ -104,7 +104,7 @@ def combine_along(index: Array, y: Array, x: Array, kind: int, start: int, stop:
                 y[o, j, i] = _combined(y[o, j, i], x[o, k, i], kind)
 
 
-@native
+@native_of_numbers
 def _add(y: Array, x: Array) -> None:
     for j in range(len(x)):
         y[j] += x[j]
@@ -128,7 +128,7 @@ def add_rows(y: Array, first: Array, following: Array, x: Array) -> None:
             n = following[n]
 
 
-@native
+@native_of_numbers
 def _add_scaled(y: Array, x: Array, c: np.float32) -> None:
     for j in range(len(x)):
         y[j] += c * x[j]
@@ -142,3 +142,36 @@ def add_scaled_rows(y: Array, first: Array, following: Array, numbers: Array, sc
         while n >= 0:
             _add_scaled(y[r], x[numbers[n]], scale[n])
             n = following[n]
+
+
+@native
+def find_runs(rows: Array, begins: Array) -> bool:
+    """beginsᵣ = the first n with rowsₙ ≥ r, for r up to the number of rows; whether the rows are in order, as they must be."""
+    r = 0
+    for n in range(len(rows)):
+        if rows[n] < r - 1:
+            return False
+        while r <= rows[n]:
+            begins[r] = n
+            r += 1
+    begins[r:] = len(rows)
+    return True
+
+
+@native_of_numbers
+def _add_four_scaled(y: Array, x: Array, numbers: Array, scale: Array, n: int) -> None:
+    a, b, c, d = x[numbers[n]], x[numbers[n + 1]], x[numbers[n + 2]], x[numbers[n + 3]]
+    s, t, u, v = scale[n], scale[n + 1], scale[n + 2], scale[n + 3]
+    for j in range(len(y)):
+        y[j] = y[j] + s * a[j] + t * b[j] + u * c[j] + v * d[j]
+
+
+@native
+def add_runs(y: Array, begins: Array, ends: Array, numbers: Array, scale: Array, x: Array) -> None:
+    """y[r, j] += scaleₙ x[numbersₙ, j] for n from beginsᵣ to endsᵣ, in order, four at a time: so y is read less often."""
+    for r in range(len(y)):
+        fours = (ends[r] - begins[r]) // 4
+        for i in range(fours):
+            _add_four_scaled(y[r], x, numbers, scale, begins[r] + 4 * i)
+        for n in range(begins[r] + 4 * fours, ends[r]):
+            _add_scaled(y[r], x[numbers[n]], scale[n])

@@ -6,11 +6,11 @@ Numbers are moved as bits: arrays of all dtypes come as unsigned integers of the
 from __future__ import annotations
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.compiler import native, native_of_numbers
 from metagrad.kernels.compiled.picking import copy
 
 
-@native
+@native_of_numbers
 def _pad(x: Array, y: Array, columns: Array, start: int, stop: int, value: Array) -> None:
     """yⱼ = x[columnsⱼ], or the value where that is negative; from ``start`` to ``stop`` columns follow each other."""
     for j in range(start):
@@ -21,16 +21,20 @@ def _pad(x: Array, y: Array, columns: Array, start: int, stop: int, value: Array
 
 
 @native
-def padded_rows(y: Array, rows: Array, x: Array, columns: Array, value: Array, start: int, stop: int) -> None:
-    """yᵢⱼ = x[rowsᵢ, columnsⱼ], or the value where one of them is negative; x (N, M), y (R, C)."""
-    for i in range(len(y)):
-        if rows[i] >= 0:
-            _pad(x[rows[i]], y[i], columns, start, stop, value)
-        else:
-            y[i, :] = value[0]
+def padded_rows(
+    y: Array, outer: Array, rows: Array, x: Array, columns: Array, value: Array, start: int, stop: int
+) -> None:
+    """yₒᵢⱼ = x[outerₒ + rowsᵢ, columnsⱼ], or the value where one of the two is negative; x (N, M), y (O, R, C)."""
+    for o in range(len(y)):
+        for i in range(len(rows)):
+            row = outer[o] + rows[i]
+            if row >= 0:
+                _pad(x[row], y[o, i], columns, start, stop, value)
+            else:
+                y[o, i, :] = value[0]
 
 
-@native
+@native_of_numbers
 def _fold(g: Array, y: Array, columns: Array, start: int, stop: int) -> None:
     """y[columnsⱼ] += gⱼ."""
     for j in range(start):

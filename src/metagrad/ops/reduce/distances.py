@@ -17,7 +17,7 @@ from metagrad.ops.operands import as_tensor, in_single, need_one_dtype, promoted
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm
-from metagrad.ops.reduce.pairs import AboveDiagonal, of_all_pairs
+from metagrad.ops.reduce.pairs import of_all_pairs, of_all_pairs_above
 from metagrad.ops.shape.copying import contiguous
 from metagrad.ops.shape.joining import stack
 from metagrad.ops.shape.triangular import triu_indices
@@ -44,12 +44,27 @@ class Differing(Function):
         return np.zeros_like(x)
 
 
+class Farthest(Function):
+    """y = the largest |x| of the last dimension;   ∂L/∂x = ∂L/∂y sign(x) for each that is it."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.abs(x).max(axis=-1)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        x, y = self.saved
+        return np.where(np.abs(x) == y[..., None], np.sign(x), 0) * grad[..., None]
+
+
 def _lengths(difference: Tensor, p: float) -> Tensor:
     """Norms along the last dimension; 0 where it has no elements."""
     if difference.array.shape[-1] == 0:
         return difference.sum(-1)
     if p == 0:
         return Differing.apply(difference)
+    if p == math.inf:
+        return Farthest.apply(difference)
     found: Tensor = vector_norm(difference, p, -1)
     return found
 
@@ -135,9 +150,9 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     refuse("pdist", input, "e")
     _check_order("pdist", p)
     n = input.array.shape[0]
-    square = of_all_pairs(input, input, p)
-    if square is not None:
-        return AboveDiagonal.apply(square)
+    found = of_all_pairs_above(input, p)
+    if found is not None:
+        return found
     i, j = triu_indices(n, n, 1)
     return _lengths(sub(input[i], input[j]), p)
 

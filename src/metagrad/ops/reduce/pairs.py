@@ -31,19 +31,51 @@ class Euclidean(Function):
         return terms.sum(1), -terms.sum(0)
 
 
-class Taxicab(Function):
-    """dᵢⱼ = Σₖ |xᵢₖ − yⱼₖ| of matrices x (P, M), y (R, M);   ∂L/∂xᵢ = Σⱼ ∂L/∂dᵢⱼ sign(xᵢ − yⱼ)."""
+class BySizes(Function):
+    """dᵢⱼ = Σₖ |xᵢₖ − yⱼₖ|, for p = ∞ the largest of them, of x (P, M), y (R, M);   ∂L/∂xᵢ = Σⱼ ∂L/∂dᵢⱼ ∂dᵢⱼ/∂xᵢ.
 
-    def forward(self, x: Array, y: Array) -> Array:
-        self.save(x, y)
-        return distances.taxicab(x, y)
+    ∂dᵢⱼ/∂xᵢ = sign(xᵢ − yⱼ), for p = ∞ where the size is dᵢⱼ, else 0.
+    """
+
+    def forward(self, x: Array, y: Array, p: float) -> Array:
+        d = distances.of_sizes(x, y, p)
+        self.save(x, y, d if p == np.inf else None)
+        return d
 
     def backward(self, grad: Array) -> tuple[Array, Array]:
-        x, y = self.saved
+        x, y, d = self.saved
         if isinstance(grad, np.ndarray):
-            return distances.taxicab_gradient(grad, x, y), distances.taxicab_gradient(grad.T, y, x)
-        terms = grad[:, :, None] * np.sign(x[:, None] - y[None])
+            of_y = distances.gradient_of_sizes(grad.T, None if d is None else d.T, y, x)
+            return distances.gradient_of_sizes(grad, d, x, y), of_y
+        terms = grad[:, :, None] * _slopes(x[:, None] - y[None], d)
         return terms.sum(1), -terms.sum(0)
+
+
+class BySizesAbove(Function):
+    """The same of all pairs i < j of the rows x (N, M), row by row."""
+
+    def forward(self, x: Array, p: float) -> Array:
+        d = distances.of_sizes_above(x, p)
+        self.save(x, d if p == np.inf else None)
+        return d
+
+    def backward(self, grad: Array) -> Array:
+        x, d = self.saved
+        grad, d = self.square(grad), None if d is None else self.square(d)
+        if isinstance(grad, np.ndarray):
+            return distances.gradient_of_sizes(grad, d, x, x)
+        return (grad[:, :, None] * _slopes(x[:, None] - x[None], d)).sum(1)
+
+    def square(self, above: Array) -> Array:
+        """The symmetric matrix of which this stands above the diagonal."""
+        half = FromAboveDiagonal.on(above, side=len(self.saved[0]))
+        return half + half.T
+
+
+def _slopes(difference: Array, d: Array | None) -> Array:
+    """Where sizes of differences (P, R, M) have a part in d (P, R), if it is given: their signs."""
+    signs = np.sign(difference)
+    return signs if d is None else np.where(np.abs(difference) == d[:, :, None], signs, 0)
 
 
 class AboveDiagonal(Function):
@@ -71,15 +103,23 @@ class FromAboveDiagonal(Function):
         return AboveDiagonal.on(grad)
 
 
-_WAYS: dict[float, type[Function]] = {1.0: Taxicab, 2.0: Euclidean}
-
-
 def of_all_pairs(x: Tensor, y: Tensor, p: float) -> Tensor | None:
-    """‖xᵢ − yⱼ‖ₚ of matrices (P, M) and (R, M) that are worth it, for p = 1 and 2; None for others."""
-    a, b = x.array, y.array
-    way = _WAYS.get(p)
-    if way is None or not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray) or a.ndim != 2 or b.ndim != 2:
+    """‖xᵢ − yⱼ‖ₚ of matrices (P, M) and (R, M) that are worth it, for p = 1, 2 and ∞; None for others."""
+    if p not in (1, 2, np.inf) or not _is_worth_it(x.array, y.array):
         return None
-    if a.dtype.char not in "fd" or a.dtype != b.dtype or a.size * len(b) < tuning.DISTANCES_LARGE:
-        return None
-    return way.apply(x.contiguous(), y.contiguous())
+    x, y = x.contiguous(), y.contiguous()
+    return Euclidean.apply(x, y) if p == 2 else BySizes.apply(x, y, p=float(p))
+
+
+def of_all_pairs_above(x: Tensor, p: float) -> Tensor | None:
+    """The same of all i < j of the rows x, row by row."""
+    if p in (1, np.inf) and _is_worth_it(x.array, x.array):
+        return BySizesAbove.apply(x.contiguous(), p=float(p))
+    square = of_all_pairs(x, x, p)
+    return None if square is None else AboveDiagonal.apply(square)
+
+
+def _is_worth_it(a: Array, b: Array) -> bool:
+    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray) or a.ndim != 2 or b.ndim != 2:
+        return False
+    return a.dtype.char in "fd" and a.dtype == b.dtype and a.size * len(b) >= tuning.DISTANCES_LARGE
