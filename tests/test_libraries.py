@@ -521,6 +521,48 @@ loss = -flow().log_prob(torch.arange(21.0).cos().reshape(7, 3)).mean()
 loss.backward()
 near(torch.stack([loss, sum((p.grad**2).sum() for p in flow.parameters()).sqrt()]), [4.92012, 4.64426], 1e-4)
 """,
+    "torchvision": """
+import torchvision
+from torchvision import ops, transforms
+from torchvision.transforms import v2
+x = torch.arange(6144.0).sin().reshape(2, 3, 32, 32)
+model = torchvision.models.resnet18(num_classes=4).double()
+loss = F.cross_entropy(model(x.double()), torch.tensor([1, 3]))
+loss.backward()
+assert model.conv1.weight.grad.abs().sum() > 0 and len(model.state_dict()) == 122
+vit = torchvision.models.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=4).eval()
+with torch.no_grad():
+    for p in vit.parameters():
+        scale = 0.5 / p[0].numel() ** 0.5 if p.dim() > 1 else 0.5
+        p.copy_(torch.arange(float(p.numel())).sin().reshape(p.shape) * scale)
+near(vit(x).sum(1), [1.0689, 1.0689], 1e-4)
+boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 11, 12], [20, 20, 30, 30]])
+near(ops.box_iou(boxes, boxes)[0], [1.0, 81 / 129, 0.0])
+byte = (x[0] * 127 + 128).byte()
+changes = [transforms.Resize(20), transforms.ColorJitter(0.2, 0.2, 0.2, 0.1), transforms.RandomRotation(10)]
+changes += [transforms.RandomCrop(16, padding=2), transforms.ConvertImageDtype(torch.float32)]
+torch.manual_seed(0)
+near(transforms.Compose(changes)(byte).sum(), 254.4784, 1e-4)
+changes = [v2.RandomResizedCrop(24), v2.RandomHorizontalFlip(1.0), v2.ToDtype(torch.float32, scale=True)]
+resized = v2.Compose(changes)(byte)
+assert resized.shape == (3, 24, 24) and abs(resized.sum() - 863.4668) < 1
+""",
+    "timm": """
+import timm, timm.optim
+from timm.models.vision_transformer import VisionTransformer
+x = torch.arange(6144.0).sin().reshape(2, 3, 32, 32)
+torch.manual_seed(0)
+model = VisionTransformer(32, 8, num_classes=4, embed_dim=16, depth=2, num_heads=2)
+optimizer = timm.optim.create_optimizer_v2(model, opt="lamb", lr=0.01)
+losses = []
+for _ in range(3):
+    optimizer.zero_grad()
+    losses.append(F.cross_entropy(model(x), torch.tensor([1, 3])))
+    losses[-1].backward()
+    optimizer.step()
+near(torch.stack(losses), [1.3637, 1.1829, 1.0757], 1e-4)
+near(timm.create_model("test_efficientnet", num_classes=4).eval()(x).abs().sum(), 0.0224, 1e-3)
+""",
 }
 
 

@@ -51,6 +51,25 @@ def test_interpolation_equals_pytorch(torch, monkeypatch, axes, dtype, matrix):
 
 
 @pytest.mark.oracle
+def test_bytes_are_interpolated_to_the_last_bit_as_in_pytorch(torch):
+    x = np.random.default_rng(0).integers(0, 256, (2, 3, 40, 50), dtype=np.uint8)
+    for mode, antialias, size in itertools.product(
+        ["bilinear", "bicubic"], [False, True], [(24, 24), (17, 23), (60, 55), (40, 75)]
+    ):
+        found, wanted = (
+            lib.nn.functional.interpolate(lib.tensor(x), size=size, mode=mode, antialias=antialias).numpy()
+            for lib in (metagrad, torch)
+        )
+        assert found.dtype == np.uint8 and np.array_equal(found, wanted), (mode, antialias, size)
+
+
+def test_weights_of_bytes_are_whole_numbers_of_16_bits():
+    x = metagrad.tensor([[[[0, 255, 0]]]], dtype=metagrad.uint8)
+    assert F.interpolate(x, size=(1, 6), mode="bicubic")[0, 0, 0].tolist() == [0, 67, 224, 224, 67, 0]
+    assert F.interpolate(x, size=(1, 2), mode="bilinear", antialias=True)[0, 0, 0].tolist() == [96, 96]
+
+
+@pytest.mark.oracle
 def test_antialiased_interpolation_equals_pytorch(torch):
     x = np.random.default_rng(0).standard_normal((2, 3, 11, 9))
     wanted = [{"size": s} for s in (1, 4, 20, (3, 17))] + [{"scale_factor": s} for s in (0.3, (1.4, 0.6))]

@@ -16,6 +16,7 @@
 ``cpu.py``                  the CPU by the names that any device has
 ``cpu_amp.py``              ``metagrad.cpu.amp``, an older path
 ``cuda/``                   GPUs through CuPy
+``dispatch_keys.py``        PyTorch's names for the ways to an op
 ``einops_backend.py``       einops under metagrad's own name
 ``flex_attention.py``       attention with scores and masks that are functions
 ``foreach.py``              ``_foreach_add`` and its kind: one method of several tensors
@@ -28,6 +29,8 @@
 ``inner.py``                ``torch._C``
 ``inner_names.py``          names with an underscore in files of layers and distributions
 ``library.py``              ops that a program gives a name
+``onnx_symbolic.py``        what an older exporter of ONNX was taught
+``quantization.py``         marks in models that may be quantized
 ``jit.py``                  ``jit.script``, ``jit.trace``
 ``monitor.py``              events, and numbers added up over spans of time
 ``mps.py``                  Apple's GPUs

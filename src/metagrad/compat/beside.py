@@ -19,6 +19,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.dtypes import dtype
 from metagrad.base.warning import warn
 from metagrad.compat import module_paths
+from metagrad.compat.onnx_symbolic import register_custom_op_symbolic, unregister_custom_op_symbolic
 from metagrad.compat.seldom import (
     CheckpointPolicy,
     InplaceFunction,
@@ -41,7 +42,7 @@ from metagrad.utils.data.prefetch import PrefetchIterator
 
 __all__ = [
     "ELSEWHERE", "PATHS", "CheckpointPolicy", "InplaceFunction", "SparseAdam", "create_selective_checkpoint_contexts",
-    "get_device_states", "set_device_states", "swap_tensors",
+    "get_device_states", "register_custom_op_symbolic", "set_device_states", "swap_tensors", "unregister_custom_op_symbolic",
 ]  # fmt: skip
 
 _PROFILER = "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities"
@@ -53,7 +54,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "distributed.elastic.multiprocessing.errors": "record",
     "distributed.optim": "DistributedOptimizer PostLocalSGDOptimizer ZeroRedundancyOptimizer",
     "hub": "_get_torch_home",
-    "jit.annotations": "List",
+    "jit.annotations": "BroadcastingList1 BroadcastingList2 BroadcastingList3 List",
     "distributions.dirichlet": "_Dirichlet_backward",
     "_vmap_internals": "_vmap",
     "distributions.multivariate_normal": "_batch_mahalanobis _batch_mv _precision_to_scale_tril",
@@ -68,6 +69,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "nn.parallel.parallel_apply": "get_a_var",
     "nn.parallel.scatter_gather": "is_namedtuple",
     "nn.utils.rnn": "PackedSequence_ bind",
+    "onnx": "register_custom_op_symbolic unregister_custom_op_symbolic",
     "optim.lr_scheduler": "EPOCH_DEPRECATION_WARNING",
     "optim.optimizer": "ParamsT _default_to_fused_or_foreach _get_capturable_supported_devices _params_t "
     "_use_grad_for_differentiable params_t",
@@ -120,6 +122,7 @@ default_collate_err_msg_format = (
 np_str_obj_array_pattern = re.compile(r"[SaUO]")
 
 
+List = BroadcastingList1 = BroadcastingList2 = BroadcastingList3 = list  # in annotations: a number stands for all items
 fill_uninitialized_memory = True  # ``utils.deterministic``: memory is never left uninitialized in results
 default_pg_timeout = datetime.timedelta(minutes=30)  # how long PyTorch waits for other ranks
 

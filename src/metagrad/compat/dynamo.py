@@ -50,5 +50,10 @@ def mark_dynamic(t: Any, index: Any, *, min: int | None = None, max: int | None 
 maybe_mark_dynamic = mark_static = mark_dynamic
 
 
+def is_compile_supported(device_type: str) -> bool:
+    """False: nothing is compiled."""
+    return False
+
+
 TransformGetItemToIndex = contextlib.nullcontext  # vmap indexes with batches as it is
 eval_frame = sys.modules[__name__]  # PyTorch has them in a file below

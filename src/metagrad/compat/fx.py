@@ -58,3 +58,27 @@ class GraphModule(Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(_WHY)
+
+
+_CodeOnlyModule = GraphModule
+_USER_PRESERVED_ATTRIBUTES_KEY = "_user_preserved_attributes"
+Target = Callable[..., Any] | str
+
+
+def _copy_attr(from_module: Module, to_module: Module, target: str) -> None:
+    """Set in one module what lies under a path in another, with modules made on the way.
+
+    >>> import metagrad
+    >>> a, b = metagrad.nn.Module(), metagrad.nn.Module()
+    >>> a.inner = metagrad.nn.Linear(2, 1)
+    >>> _copy_attr(a, b, "inner.weight")
+    >>> b.inner.weight is a.inner.weight
+    True
+    """
+    *path, name = target.split(".")
+    for part in path:
+        from_module = getattr(from_module, part)
+        if not hasattr(to_module, part):
+            setattr(to_module, part, Module())
+        to_module = getattr(to_module, part)
+    setattr(to_module, name, getattr(from_module, name))

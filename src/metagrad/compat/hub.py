@@ -10,6 +10,7 @@ import importlib.util
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,43 @@ __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_stat
 
 HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the hash in a file's name
 _directory: builtins.list[str] = []  # those that set_dir was given
+
+
+class _Counter:
+    """As much of tqdm as a program without it needs: what is gone through is counted on the error stream."""
+
+    def __init__(self, iterable: Any = (), total: float | None = None, disable: bool | None = False, **_: Any) -> None:
+        self.iterable, self.total, self.disable, self.n = iterable, total, disable, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self.iterable:
+            yield item
+            self.update()
+        self.close()
+
+    def update(self, n: int = 1) -> None:
+        """Go n further."""
+        self.n += n
+        if not self.disable:
+            sys.stderr.write(f"\r{self.n}" + ("" if self.total is None else f"/{self.total}"))
+
+    def close(self) -> None:
+        """End the line."""
+        if not self.disable:
+            sys.stderr.write("\n")
+
+    def __enter__(self) -> _Counter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def __getattr__(name: str) -> Any:
+    """``tqdm``, which libraries import from here: the real one if it is installed."""
+    if name != "tqdm":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("tqdm").tqdm if importlib.util.find_spec("tqdm") else _Counter
 
 
 def get_dir() -> str:

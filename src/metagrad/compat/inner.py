@@ -13,6 +13,7 @@ from metagrad.base.dtypes import dtype
 from metagrad.base.layouts import layout, memory_format
 from metagrad.base.size import Size
 from metagrad.compat.c_signatures import of_nn
+from metagrad.compat.dispatch_keys import DispatchKey, DispatchKeySet, without_keys
 from metagrad.compat.jit import ScriptFunction, ScriptModule
 from metagrad.compat.torch_function import disabled
 from metagrad.compat.torch_overrides import DisableTorchFunction, DisableTorchFunctionSubclass, has_torch_function
@@ -21,8 +22,9 @@ from metagrad.ops.create.random import Generator
 from metagrad.tensors.methods import Methods as TensorBase
 
 __all__ = [
-    "DisableTorchFunction", "DisableTorchFunctionSubclass", "Generator", "PyTorchFileReader", "PyTorchFileWriter",
-    "ScriptFunction", "ScriptModule", "ScriptObject", "Size", "TensorBase", "device", "dtype", "layout", "memory_format",
+    "DisableTorchFunction", "DisableTorchFunctionSubclass", "DispatchKey", "DispatchKeySet", "Generator",
+    "PyTorchFileReader", "PyTorchFileWriter", "ScriptFunction", "ScriptModule", "ScriptObject", "Size", "TensorBase", "device",
+    "dtype", "layout", "memory_format",
 ]  # fmt: skip
 
 _TensorBase = TensorBase
@@ -47,6 +49,7 @@ class ScriptObject:
 
 _disabled_torch_function_impl = disabled
 _TensorMeta = type
+_ExcludeDispatchKeyGuard = without_keys
 
 
 def _has_torch_function(args: Iterable[object]) -> bool:

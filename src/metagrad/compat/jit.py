@@ -132,7 +132,7 @@ def export(fn: T) -> T:
     return fn
 
 
-script_method = script_if_tracing = interface = _overload = _overload_method = export
+script_method = script_if_tracing = _script_if_tracing = interface = _overload = _overload_method = export
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:

@@ -25,6 +25,7 @@
 ``im2col.py``               unfold, fold: patches of images as columns and back
 ``pixelshuffle.py``         pixel_shuffle, channel_shuffle
 ``interpolate.py``          images in another size
+``interpolation_taps.py``   what their pixels are made of
 ``grid_sampling.py``        images sampled at given points
 ``tuples.py``               one number for all axes, or one for each
 ==========================  =====================================================================================

@@ -13,7 +13,7 @@ from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
-from metagrad.nn.functional.interpolate import cubic_weights
+from metagrad.nn.functional.interpolation_taps import cubic_weights
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.linalg.matmul import matmul

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from metagrad.base import dtypes
 from metagrad.base.channels_last import channels_behind
 from metagrad.base.device import move, of_array
 from metagrad.base.layouts import inverse
-from metagrad.base.typing import Array, DTypeLike
+from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import resampling
@@ -22,6 +22,7 @@ from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.matmul import product
 from metagrad.kernels.threads import get_num_threads
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from metagrad.nn.functional.interpolation_taps import ANTIALIASED, TAPS, Taps, in_whole_numbers
 from metagrad.nn.functional.tuples import Ratio
 from metagrad.ops.dtype_checks import unsupported
 
@@ -31,21 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
 _MATRIX = 256  # extent up to which a product with a matrix, mostly of zeros, is faster than picking and adding
-
-
-class Taps(NamedTuple):
-    """What the results along an axis are made of: Σ_t ``weights[t, o]`` · x[``index[t, o]``], index rising with o."""
-
-    extent: int
-    index: Array
-    weights: Array
-
-    def matrix(self, dtype: DTypeLike) -> Array:
-        """The same as a matrix (O, L)."""
-        found = np.zeros((self.index.shape[1], self.extent), dtype)
-        for i, w in zip(self.index, self.weights, strict=True):
-            found[np.arange(len(i)), i] += w.astype(dtype)
-        return found
 
 
 def _as_matrix(x: Array, taps: Taps) -> bool:
@@ -149,105 +135,6 @@ def _by_loop(loop: Callable[..., None], x: Array, extents: tuple[int, int], rows
     return y
 
 
-# ------------------------------------------------ where results come from, and their weights
-
-
-def _step(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
-    """The distance between the positions in the input that results come from."""
-    if align:
-        return real((n - 1) / (o - 1)) if o > 1 else real(0)
-    return real(1 / scale) if scale else real(n) / real(o)
-
-
-def _centres(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
-    """Those positions: the corners' centres on each other if aligned, else the corners."""
-    step, at = _step(n, o, scale, align, real), np.arange(o, dtype=real)
-    return step * at if align else step * (at + real(0.5)) - real(0.5)
-
-
-def _below(n: int, o: int, scale: float | None, align: bool, real: Array, shift: float = 0.0) -> Taps:
-    """The element whose position is nearest below; ``shift`` 0.5: that of the pixel the result's centre falls into."""
-    step = _step(n, o, scale, False, np.float32)
-    index = np.floor((np.arange(o, dtype=np.float32) + np.float32(shift)) * step).astype(np.int64)
-    return Taps(n, np.minimum(index, n - 1)[None], np.ones((1, o), real))
-
-
-def _nearest(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
-    """The element below; where the extent stays or doubles, each element once or twice, whatever the factor."""
-    return _below(n, o, None if o in (n, 2 * n) else scale, align, real)
-
-
-def _exact(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
-    return _below(n, o, scale, align, real, 0.5)
-
-
-def _linear(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
-    """The two elements on either side, by their distance."""
-    if n == o:
-        return Taps(n, np.arange(n)[None], np.ones((1, n), real))
-    position = np.maximum(_centres(n, o, scale, align, real), 0)
-    low = np.minimum(position.astype(np.int64), n - 1)
-    right = np.clip(position - low.astype(real), 0, 1)
-    return Taps(n, np.stack([low, np.minimum(low + 1, n - 1)]), np.stack([1 - right, right]))
-
-
-def cubic_weights(t: Array, a: float = -0.75) -> list[Any]:
-    """Weights of the four elements around a position at distance t in [0, 1] from the second (Keys 1981)."""
-
-    def near(x: Array) -> Array:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-
-    def far(x: Array) -> Array:
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
-
-
-def _cubic(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
-    """Four elements, those beyond the edge being the edge's."""
-    position = _centres(n, o, scale, align, real)
-    low = np.minimum(np.floor(position).astype(np.int64), n - 1)
-    weights = cubic_weights(np.clip(position - low.astype(real), 0, 1))
-    return Taps(n, np.clip(np.stack([low - 1, low, low + 1, low + 2]), 0, n - 1), np.stack(weights).astype(real))
-
-
-def _triangle(x: Array) -> Array:
-    return np.maximum(1 - np.abs(x), 0)
-
-
-def _keys(x: Array, a: float = -0.5) -> Array:
-    x = np.abs(x)
-    near, far = ((a + 2) * x - (a + 3)) * x * x + 1, ((x - 5) * x + 8) * x * a - 4 * a
-    return np.where(x < 1, near, np.where(x < 2, far, 0))
-
-
-def _lanczos(x: Array) -> Array:
-    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
-
-
-def _filtered(shape: Callable[[Array], Array], radius: float) -> Callable[..., Taps]:
-    """Weights of a filter that is widened, where the result is smaller, until it leaves nothing out: no aliasing."""
-
-    def taps(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
-        step = _step(n, o, scale, align, real)
-        widened = max(step, real(1))
-        centre = step * (np.arange(o, dtype=real) + real(0.5))
-        first = np.maximum((centre - real(radius) * widened + real(0.5)).astype(np.int64), 0)
-        last = np.minimum((centre + real(radius) * widened + real(0.5)).astype(np.int64), n)
-        offsets = np.arange(max(1, int((last - first).max())))[:, None]
-        index = first + offsets
-        weights = np.where(index < last, shape((index - centre + real(0.5)) / widened), 0)
-        total = weights.sum(0)
-        return Taps(n, np.minimum(index, n - 1), (weights / np.where(total == 0, 1, total)).astype(real))
-
-    return taps
-
-
-_TAPS: dict[str, Callable[..., Taps]] = {
-    "nearest": _nearest, "nearest-exact": _exact, "linear": _linear, "bilinear": _linear, "trilinear": _linear,
-    "bicubic": _cubic,
-}  # fmt: skip
-_ANTIALIASED = {"bilinear": _filtered(_triangle, 1), "bicubic": _filtered(_keys, 2), "lanczos": _filtered(_lanczos, 3)}
 _AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
 _AREA: dict[int, Callable[[Any, Any], Any]] = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
@@ -323,13 +210,13 @@ def interpolate(
                 "interpolate: align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic "
                 "| trilinear"
             )
-    if axes not in (1, 2, 3) or mode not in (*_TAPS, *_ANTIALIASED, "area") or mode == "bicubic" and axes != 2:
+    if axes not in (1, 2, 3) or mode not in (*TAPS, *ANTIALIASED, "area") or mode == "bicubic" and axes != 2:
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {axes + 2}D) for the modes: nearest | linear | "
             f"bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
         )
     sizes, scales = _sizes(input.array.shape[2:], size, scale_factor, recompute_scale_factor)
-    if antialias and (mode not in _ANTIALIASED or axes != 2) or mode == "lanczos" and not antialias:
+    if antialias and (mode not in ANTIALIASED or axes != 2) or mode == "lanczos" and not antialias:
         raise ValueError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input; lanczos "
             f"needs it: got {mode} and {axes + 2}-D"
@@ -348,18 +235,22 @@ def interpolate(
     kind = input.dtype
     if kind.category != 2 and (kind is not dtypes.uint8 or mode in ("linear", "trilinear")):
         raise unsupported("interpolate", kind)
-    real = np.float64 if kind is dtypes.float64 else np.float32
     exact = kind.category == 2 and kind not in (dtypes.float16, dtypes.bfloat16) or mode.startswith("nearest")
-    x = input if exact else input.float()
-    taps = (_ANTIALIASED if antialias else _TAPS)[mode]
+    whole = kind is dtypes.uint8 and not exact
+    real = np.float64 if kind is dtypes.float64 or whole else np.float32
+    x = input if exact else input.double() if whole else input.float()
+    taps = (ANTIALIASED if antialias else TAPS)[mode]
     if axes == 2 and exact and _fits(x.array):
         each = zip(input.array.shape[2:], sizes, scales, strict=True)
         rows, columns = (taps(n, o, scale, bool(align_corners), real) for n, o, scale in each)
         return ResampleImages.apply(x, rows=rows, columns=columns)
     for d, (n, o, scale) in reversed([*enumerate(zip(input.array.shape[2:], sizes, scales, strict=True))]):
-        x = Resample.apply(x, taps=taps(n, o, scale, bool(align_corners), real), axis=d + 2)
-        if kind is dtypes.uint8 and not exact:  # bytes between the axes too, as in PyTorch
-            x = (x + 0.5).floor().clamp(0, 255)  # halves upward
+        along = taps(n, o, scale, bool(align_corners), real)
+        if whole:
+            along, unit = in_whole_numbers(along)
+        x = Resample.apply(x, taps=along, axis=d + 2)
+        if whole:  # bytes between the axes too, as in PyTorch
+            x = (x / unit + 0.5).floor().clamp(0, 255)  # halves upward
     return x.to(kind)
 
 

@@ -1,0 +1,140 @@
+"""Where the results of resizing come from along an axis, and with what weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metagrad.base.typing import Array, DTypeLike
+
+__all__ = ["ANTIALIASED", "TAPS", "Taps", "cubic_weights", "in_whole_numbers"]
+
+
+class Taps(NamedTuple):
+    """What the results along an axis are made of: Σ_t ``weights[t, o]`` · x[``index[t, o]``], index rising with o."""
+
+    extent: int
+    index: Array
+    weights: Array
+
+    def matrix(self, dtype: DTypeLike) -> Array:
+        """The same as a matrix (O, L)."""
+        found = np.zeros((self.index.shape[1], self.extent), dtype)
+        for i, w in zip(self.index, self.weights, strict=True):
+            found[np.arange(len(i)), i] += w.astype(dtype)
+        return found
+
+
+def _step(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
+    """The distance between the positions in the input that results come from."""
+    if align:
+        return real((n - 1) / (o - 1)) if o > 1 else real(0)
+    return real(1 / scale) if scale else real(n) / real(o)
+
+
+def _centres(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
+    """Those positions: the corners' centres on each other if aligned, else the corners."""
+    step, at = _step(n, o, scale, align, real), np.arange(o, dtype=real)
+    return step * at if align else step * (at + real(0.5)) - real(0.5)
+
+
+def _below(n: int, o: int, scale: float | None, align: bool, real: Array, shift: float = 0.0) -> Taps:
+    """The element whose position is nearest below; ``shift`` 0.5: that of the pixel the result's centre falls into."""
+    step = _step(n, o, scale, False, np.float32)
+    index = np.floor((np.arange(o, dtype=np.float32) + np.float32(shift)) * step).astype(np.int64)
+    return Taps(n, np.minimum(index, n - 1)[None], np.ones((1, o), real))
+
+
+def _nearest(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
+    """The element below; where the extent stays or doubles, each element once or twice, whatever the factor."""
+    return _below(n, o, None if o in (n, 2 * n) else scale, align, real)
+
+
+def _exact(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
+    return _below(n, o, scale, align, real, 0.5)
+
+
+def _linear(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
+    """The two elements on either side, by their distance."""
+    if n == o:
+        return Taps(n, np.arange(n)[None], np.ones((1, n), real))
+    position = np.maximum(_centres(n, o, scale, align, real), 0)
+    low = np.minimum(position.astype(np.int64), n - 1)
+    right = np.clip(position - low.astype(real), 0, 1)
+    return Taps(n, np.stack([low, np.minimum(low + 1, n - 1)]), np.stack([1 - right, right]))
+
+
+def cubic_weights(t: Array, a: float = -0.75) -> list[Any]:
+    """Weights of the four elements around a position at distance t in [0, 1] from the second (Keys 1981)."""
+
+    def near(x: Array) -> Array:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+
+    def far(x: Array) -> Array:
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+def _cubic(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
+    """Four elements, those beyond the edge being the edge's."""
+    position = _centres(n, o, scale, align, real)
+    low = np.minimum(np.floor(position).astype(np.int64), n - 1)
+    weights = cubic_weights(np.clip(position - low.astype(real), 0, 1))
+    return Taps(n, np.clip(np.stack([low - 1, low, low + 1, low + 2]), 0, n - 1), np.stack(weights).astype(real))
+
+
+def in_whole_numbers(taps: Taps) -> tuple[Taps, float]:
+    """Weights for bytes, as whole numbers of 16 bits, and the unit they count: Pillow's and PyTorch's arithmetic."""
+    weights = taps.weights.copy()
+    for t in range(
+        len(weights) - 1, 0, -1
+    ):  # beyond an edge its element counts several times: one weight for all of them
+        again = taps.index[t] == taps.index[t - 1]
+        weights[t - 1] += np.where(again, weights[t], 0)
+        weights[t] = np.where(again, 0, weights[t])
+    bits = min(22, max(0, math.ceil(math.log2((2**15 - 0.5) / weights.max())) - 1))
+    counted = weights * 2.0**bits
+    return taps._replace(weights=np.trunc(counted + np.copysign(0.5, counted))), 2.0**bits
+
+
+def _triangle(x: Array) -> Array:
+    return np.maximum(1 - np.abs(x), 0)
+
+
+def _keys(x: Array, a: float = -0.5) -> Array:
+    x = np.abs(x)
+    near, far = ((a + 2) * x - (a + 3)) * x * x + 1, ((x - 5) * x + 8) * x * a - 4 * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0))
+
+
+def _lanczos(x: Array) -> Array:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+
+
+def _filtered(shape: Callable[[Array], Array], radius: float) -> Callable[..., Taps]:
+    """Weights of a filter that is widened, where the result is smaller, until it leaves nothing out: no aliasing."""
+
+    def taps(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
+        step = _step(n, o, scale, align, real)
+        widened = max(step, real(1))
+        centre = step * (np.arange(o, dtype=real) + real(0.5))
+        first = np.maximum((centre - real(radius) * widened + real(0.5)).astype(np.int64), 0)
+        last = np.minimum((centre + real(radius) * widened + real(0.5)).astype(np.int64), n)
+        offsets = np.arange(max(1, int((last - first).max())))[:, None]
+        index = first + offsets
+        weights = np.where(index < last, shape((index - centre + real(0.5)) / widened), 0)
+        total = weights.sum(0)
+        return Taps(n, np.minimum(index, n - 1), (weights / np.where(total == 0, 1, total)).astype(real))
+
+    return taps
+
+
+TAPS: dict[str, Callable[..., Taps]] = {
+    "nearest": _nearest, "nearest-exact": _exact, "linear": _linear, "bilinear": _linear, "trilinear": _linear,
+    "bicubic": _cubic,
+}  # fmt: skip
+ANTIALIASED = {"bilinear": _filtered(_triangle, 1), "bicubic": _filtered(_keys, 2), "lanczos": _filtered(_lanczos, 3)}
