@@ -44,6 +44,8 @@ POINTWISE_COST = 0.1
 POINTWISE_CHUNK_READ_ONCE = 1 << 20
 # Elements from which choosing by bits, in several calls, is faster than ``np.where`` in one.
 SELECT_BY_BITS = 1 << 10
+# Random numbers that are drawn from one stream of their own, where there are two times as many or more.
+RANDOM_BLOCK = 1 << 18
 # Elements from which 64 random bits decide on four of them.
 DROPOUT_BY_BITS = 1 << 19
 # Numbers of the Mersenne Twister from which a loop that draws them outweighs handing it the state and back.
