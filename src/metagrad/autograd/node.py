@@ -89,7 +89,13 @@ class Node:
         return [SimpleNamespace(shape=tuple(shape), dtype=dtypes.of(dtype)) for shape, dtype in found]
 
     def __call__(self, *grads: Any) -> Any:
-        """The gradients of the inputs, given those of the results: one step of the backward pass."""
+        """The gradients of the inputs, given those of the results: one step of the backward pass.
+
+        Raises RuntimeError for a node of no graph: a Function is applied by its class.
+        """
+        if not hasattr(self, "edges"):
+            name = type(self).__name__
+            raise RuntimeError(f"{name}() is in no graph. Legacy autograd functions were called: use {name}.apply(...)")
         results = self.backward(*[unwrap(g) for g in grads])
         results = results if isinstance(results, tuple) else (results,)
         given = [

@@ -215,7 +215,7 @@ def set_default_dtype(d: dtype) -> None:
 
 @cache
 def promote_types(type1: Hashable, type2: Hashable) -> dtype:
-    """The smallest dtype that holds both by PyTorch's rules.
+    """The smallest dtype that holds both by PyTorch's rules. Raises RuntimeError for uint64 and a signed integer: none does.
 
     >>> promote_types(int64, float32), promote_types(uint8, int8), promote_types(float64, complex64)
     (metagrad.float32, metagrad.int16, metagrad.complex128)
@@ -225,7 +225,12 @@ def promote_types(type1: Hashable, type2: Hashable) -> dtype:
         return a if a.category > b.category else b
     if bfloat16 in (a, b) and a is not b:  # the wider of the two, or float32, which holds both bfloat16 and float16
         return of(np.promote_types(np.float32, (b if a is bfloat16 else a).dtype))
-    return a if a is b else of(np.promote_types(a.dtype, b.dtype))
+    found = a if a is b else of(np.promote_types(a.dtype, b.dtype))
+    if found.category > max(a.category, b.category):  # NumPy would have float64, which rounds integers beyond 2⁵³
+        raise RuntimeError(
+            f"no integer type holds both {a} and {b}: Promotion for uint64 types is not supported. Convert one of them first"
+        )
+    return found
 
 
 def of_scalar(value: object) -> dtype:

@@ -15,8 +15,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.discrete import one_of
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.utils import broadcast_all
-from metagrad.nn.functional.smooth_activation import softplus
-from metagrad.ops.create import creation, like, sampling
+from metagrad.ops.create import creation, sampling
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.pointwise import exponential, selection, trigonometric
 from metagrad.ops.special.bessel import i0e, i1e
@@ -126,57 +125,58 @@ class ContinuousBernoulli(ExponentialFamily):
         """log probs / (1 - probs)."""
         return self._param.log() - (-self._param).log1p() if self._from_probs else self._param
 
-    def _middle(self) -> tuple[Tensor, Tensor]:
-        """Where probs is near ½, and probs with a harmless value there."""
-        p = self.probs
+    def _middle(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Where probs is near ½, t = logits, 0 elsewhere, and -|t|, a harmless value there."""
+        p, t = self.probs, self.logits
         near = (p > self._lims[0]) & (p <= self._lims[1])
-        return near, p.masked_fill(near, self._lims[0])
+        return near, t.masked_fill(~near, 0), -t.abs().masked_fill(near, 1)
 
-    def _log_constant(self) -> Tensor:
-        near, p = self._middle()
-        below = selection.where(p <= 0.5, p, like.zeros_like(p))
-        above = selection.where(p >= 0.5, p, like.ones_like(p))
-        exact = (exponential.log1p(-p) - p.log()).abs().log() - selection.where(
-            p <= 0.5, exponential.log1p(-2 * below), exponential.log(2 * above - 1)
-        )
-        x = self.probs - 0.5
-        return selection.where(near, math.log(2) + (4 / 3 + 104 / 45 * x**2) * x**2, exact)
+    def _log_area(self) -> Tensor:
+        """ln ∫ eᵗˣ dx = ln((eᵗ - 1) / t) = max(t, 0) + ln((1 - e⁻ᵃ) / a), where a = |t|. All else is from its derivatives."""
+        near, small, fall = self._middle()
+        exact = self.logits.relu() + (exponential.expm1(fall) / fall).log()
+        return selection.where(near, small / 2 + (1 / 24 - small**2 / 2880) * small**2, exact)
 
     @property
     def mean(self) -> Tensor:
-        near, p = self._middle()
-        x = self.probs - 0.5
-        return selection.where(
-            near, 0.5 + (1 / 3 + 16 / 45 * x**2) * x, p / (2 * p - 1) + 1 / (exponential.log1p(-p) - p.log())
-        )
+        near, small, fall = self._middle()
+        low = exponential.exp(fall) / exponential.expm1(fall) - 1 / fall  # for -a, and 1 minus it for a
+        exact = selection.where(self.logits > 0, 1 - low, low)
+        return selection.where(near, 0.5 + (1 / 12 - small**2 / 720) * small, exact)
 
     @property
     def variance(self) -> Tensor:
-        near, p = self._middle()
-        x = (self.probs - 0.5) ** 2
-        exact = p * (p - 1) / (1 - 2 * p) ** 2 + 1 / (exponential.log1p(-p) - p.log()) ** 2
-        return selection.where(near, 1 / 12 - (1 / 15 - 128 / 945 * x) * x, exact)
+        near, small, fall = self._middle()
+        exact = 1 / fall**2 - exponential.exp(fall) / exponential.expm1(fall) ** 2
+        return selection.where(near, 1 / 12 - (1 / 240 - small**2 / 6048) * small**2, exact)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.icdf(sampling.rand(self._extended_shape(sample_shape), dtype=self._param.dtype))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        value = self._checked(value, self._param.dtype)
-        return value * self.logits - softplus(self.logits) + self._log_constant()
+        value, t = self._checked(value, self._param.dtype), self.logits
+        rest = self._log_area() - t.relu()
+        return selection.where(t > 0, (value - 1) * t, value * t) - rest
+
+    def _fall(self) -> Tensor:
+        """-|t|, and next to nothing where t is 0."""
+        return (-self.logits.abs()).clamp(max=-(finfo(self._param.dtype).eps ** 2))
 
     def cdf(self, value: Tensor) -> Tensor:
-        near, p = self._middle()
-        value = self._checked(value)
-        exact = (p**value * (1 - p) ** (1 - value) + p - 1) / (2 * p - 1)
-        return selection.where(near, value, exact).clamp(0.0, 1.0)
+        fall, value = self._fall(), self._checked(value).clamp(0.0, 1.0)
+        falling = exponential.expm1(fall * value) / exponential.expm1(fall)
+        return selection.where(self.logits > 0, exponential.exp(fall * (1 - value)) * falling, falling)
 
     def icdf(self, value: Tensor) -> Tensor:
-        near, p = self._middle()
-        exact = (exponential.log1p(-p + value * (2 * p - 1)) - exponential.log1p(-p)) / (
-            p.log() - exponential.log1p(-p)
-        )
-        return selection.where(near, value, exact)
+        fall, up = self._fall(), self.logits > 0
+        u = selection.where(up, 1 - value, value)
+        end = u == 1  # where e⁻ᵃ is lost beside 1
+        found = exponential.log1p(u.masked_fill(end, 0) * exponential.expm1(fall)) / fall
+        found = found.masked_fill(end, 1)
+        return selection.where(up, 1 - found, found)
 
     def entropy(self) -> Tensor:
-        log_odds, log_rest = self.logits, exponential.log1p(-self.probs)
-        return self.mean * -log_odds - log_rest - self._log_constant()
+        near, small, fall = self._middle()
+        mean = exponential.exp(fall) / exponential.expm1(fall) - 1 / fall  # that of -a, which has the same entropy
+        exact = (exponential.expm1(fall) / fall).log() - fall * mean
+        return selection.where(near, (-1 / 24 + small**2 / 960) * small**2, exact)

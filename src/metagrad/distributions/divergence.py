@@ -27,6 +27,7 @@ from metagrad.distributions.matrices import Wishart
 from metagrad.distributions.multivariate import LowRankMultivariateNormal, MultivariateNormal
 from metagrad.distributions.onehot import OneHotCategorical
 from metagrad.distributions.transform import sum_last
+from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.create import creation, like
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.shape import broadcasting
@@ -125,10 +126,24 @@ def _exponential(p: Exponential, q: Exponential) -> Tensor:
 
 @register_kl(Bernoulli, Bernoulli)
 def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
-    a, b = p.probs, q.probs
-    success = (logarithms.xlogy(a, a) - logarithms.xlogy(a, b)).masked_fill(a == 0, 0)
-    failure = (logarithms.xlogy(1 - a, 1 - a) - logarithms.xlogy(1 - a, 1 - b)).masked_fill(a == 1, 0)
-    return success + failure
+    return _of_outcome(p, q, True) + _of_outcome(p, q, False)
+
+
+def _of_outcome(p: Bernoulli, q: Bernoulli, success: bool) -> Tensor:
+    """a (log a - log b), where a and b are the chances of one of the two outcomes; 0 where a is."""
+    if p._from_probs:
+        a = p.probs if success else 1 - p.probs
+    else:
+        a = (p.logits if success else -p.logits).sigmoid()
+    never = a == 0
+    return a * (_log_chance(p, success, never) - _log_chance(q, success, never))
+
+
+def _log_chance(d: Bernoulli, success: bool, never: Tensor) -> Tensor:
+    """The log of an outcome's chance, from what the distribution was given: σ rounds to 1 soon. 0 where it does not count."""
+    if not d._from_probs:
+        return logsigmoid(d.logits if success else -d.logits).masked_fill(never, 0)
+    return d.probs.masked_fill(never, 1).log() if success else exponential.log1p(-d.probs.masked_fill(never, 0))
 
 
 @register_kl(Categorical, Categorical)

@@ -106,7 +106,7 @@ def expected_log_density(p: Any, q: Any) -> Tensor:
         a, b = q.concentration, q.rate
         return a * b.log() - gamma_functions.lgamma(a) + (a - 1) * mean_log(p) - b * p.mean
     if isinstance(q, ContinuousBernoulli):
-        return p.mean * q.logits + exponential.log1p(-q.probs) + q._log_constant()
+        return p.mean * q.logits - q._log_area()
     a, b = q.concentration1, q.concentration0
     norm = gamma_functions.lgamma(a + b) - gamma_functions.lgamma(a) - gamma_functions.lgamma(b)
     return norm + (a - 1) * mean_log(p) + (b - 1) * mean_log_rest(p)

@@ -483,7 +483,10 @@ def multinomial(
     if (rows.sum(axis=1) <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     if not replacement and ((rows > 0).sum(axis=1) < num_samples).any():
-        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+        raise RuntimeError(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement, of categories that are not 0: "
+            f"got {num_samples} and {(rows > 0).sum(axis=1).min()}"
+        )
     stream = numpy_generator(generator)
     if replacement and num_samples > 1:
         ends = rows.cumsum(axis=1)

@@ -1,0 +1,37 @@
+"""Corners of ops that have right answers, or none."""
+
+import pytest
+
+import metagrad
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64"])
+def test_unsigned_64_bits_and_signed_integers_have_no_common_type(kind):
+    x, y = metagrad.tensor([2**63 + 1], dtype=metagrad.uint64), metagrad.ones(1, dtype=getattr(metagrad, kind))
+    for op in (
+        lambda: metagrad.promote_types(metagrad.uint64, y.dtype),
+        lambda: metagrad.result_type(x, y),
+        lambda: x + y,
+        lambda: y * x,
+        lambda: metagrad.cat([x, y]),
+        lambda: metagrad.where(metagrad.tensor([True]), x, y),
+    ):
+        with pytest.raises(RuntimeError, match="Promotion for uint64 types is not supported"):
+            op()
+    assert (x + metagrad.ones(1, dtype=metagrad.uint8)).item() == 2**63 + 2
+    assert (x + 1).item() == 2**63 + 2
+
+
+def test_without_replacement_only_categories_with_a_chance_are_drawn():
+    with pytest.raises(RuntimeError, match=r"cannot sample n_sample > .*not 0: got 2 and 1"):
+        metagrad.multinomial(metagrad.tensor([0.0, 1.0]), 2)
+
+
+def test_a_function_is_applied_not_called():
+    class Double(metagrad.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+    with pytest.raises(RuntimeError, match=r"use Double\.apply"):
+        Double()(metagrad.ones(2))
