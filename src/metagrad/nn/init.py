@@ -14,6 +14,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.warning import warn
 from metagrad.ops.create.random import Generator
 from metagrad.ops.create.sampling import randn, randperm
+from metagrad.ops.pointwise.selection import where
 from metagrad.tensors.tensor import Tensor
 
 _GAINS = {
@@ -66,20 +67,39 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal numbers, drawn again until they lie in [a, b]."""
+    """Normal numbers, drawn again until they lie in [a, b]; uniform ones, kept by their density, where few normal ones would.
+
+    >>> import metagrad
+    >>> x = metagrad.nn.init.trunc_normal_(metagrad.empty(100), 0.0, 1.0, 2.0, 4.0)
+    >>> bool(((x > 2) & (x < 4)).all()), len(x.unique()) > 90
+    (True, True)
+    """
     if not a - 2 * std <= mean <= b + 2 * std:
         warn(
             f"mean is more than 2 std from [a, b] in nn.init.trunc_normal_: there are next to no numbers of N({mean}, {std}) "
-            f"in [{a}, {b}], and most will be at its end",
+            f"in [{a}, {b}]. The distribution of values may be incorrect",
             UserWarning,
         )
-    tensor.normal_(mean, std, generator=generator)
-    for _ in range(1000):
-        outside = (tensor < a) | (tensor > b)
-        if not outside.any():
-            break
-        tensor.copy_(tensor.masked_fill(outside, 0) + outside * tensor.clone().normal_(mean, std, generator=generator))
-    return tensor.clamp_(a, b)
+    if tensor.is_meta:
+        return tensor
+    below, above = ((bound - mean) / std for bound in (a, b))
+    if math.erf(above / math.sqrt(2)) - math.erf(below / math.sqrt(2)) > 0.6:  # 0.3 of the distribution
+        tensor.normal_(mean, std, generator=generator)
+        while (outside := (tensor < a) | (tensor > b)).any():
+            tensor.copy_(where(outside, tensor.clone().normal_(mean, std, generator=generator), tensor))
+        return tensor
+    nearest = min(max(below, 0.0), above)  # where the density is greatest
+
+    def refused(x: Tensor) -> Tensor:
+        log_density = (nearest**2 - ((x - mean) / std) ** 2) / 2
+        return x.clone().uniform_(generator=generator).log_() > log_density
+
+    pending = refused(tensor.uniform_(a, b, generator=generator))
+    while pending.any():
+        again = tensor.clone().uniform_(a, b, generator=generator)
+        tensor.copy_(where(pending, again, tensor))
+        pending = pending & refused(again)
+    return tensor
 
 
 def _is_empty(tensor: Tensor) -> bool:

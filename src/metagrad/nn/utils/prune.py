@@ -298,7 +298,11 @@ class CustomFromMask(BasePruningMethod):
         self.mask = mask
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """The two masks' product."""
+        """The two masks' product. Raises AssertionError for a mask of another shape."""
+        if self.mask.numel() != default_mask.numel():
+            raise AssertionError(
+                f"default_mask shape {default_mask.shape} must match self.mask shape {self.mask.shape}"
+            )
         mask = self.mask if tuple(self.mask.shape) == tuple(default_mask.shape) else self.mask.reshape(-1)
         return default_mask * mask.to(default_mask.dtype)
 

@@ -213,12 +213,24 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
         return array.astype(target.dtype, copy=False)
 
 
+def _first(data: Any) -> Any:
+    """The first element of nested sequences."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
 def _no_numbers(data: object, array: Array) -> Exception:
     """What to raise for data of which no tensor can be made."""
     said = f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
     if array.dtype != object:
-        text = isinstance(data, (list, tuple))
-        return ValueError(f"too many dimensions 'str': {said}") if text else TypeError(f"invalid data type: {said}")
+        kind = {"U": "str", "S": "bytes"}.get(array.dtype.kind, array.dtype.name)
+        text = isinstance(data, (list, tuple)) and isinstance(_first(data), str)
+        return (
+            ValueError(f"too many dimensions 'str': {said}")
+            if text
+            else TypeError(f"new(): invalid data type {kind!r}: {said}")
+        )
     if isinstance(data, np.ndarray):
         return TypeError(f"can't convert np.ndarray of type numpy.object_: {said}")
     return RuntimeError(
