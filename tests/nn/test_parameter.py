@@ -62,3 +62,14 @@ def test_a_pickled_result_requires_a_gradient_still():
     y = mg.ones(2, requires_grad=True) * 2
     again = pickle.loads(pickle.dumps(y))
     assert again.requires_grad and again.is_leaf and again.tolist() == [2.0, 2.0]
+
+
+def test_attributes_of_a_deep_copy_are_copies_too():
+    for x in (mg.ones(2), mg.nn.Parameter(mg.ones(2)), mg.nn.Buffer(mg.ones(2))):
+        x.names, x.other, x.own = ["a"], mg.zeros(2), x
+        y, other = copy.deepcopy([x, x.other])
+        y.names.append("b")
+        y.other += 1
+        assert x.names == ["a"] and x.other.tolist() == [0, 0]
+        assert y.own is y and y.other is other
+        assert copy.copy(x).names is x.names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, ClassVar
 
 from metagrad.autograd.variable import Variable, wrap
@@ -46,7 +47,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         copied: Any = wrap(copied_array(self, memo), self._requires_grad, type(self))  # without the gradient
         memo[id(self)] = copied
-        copied.__dict__.update(self.__dict__)
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
         return copied
 
     def __repr__(self) -> str:

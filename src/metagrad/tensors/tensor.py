@@ -5,6 +5,7 @@ Each op is written once, as a function; here it becomes the method of the same n
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -342,7 +343,7 @@ class Tensor(Methods):
         copied = memo[id(self)] = wrap(copied_array(self, memo), self._requires_grad, type(self))
         if self.grad is not None:
             copied.grad = self.grad.__deepcopy__(memo)
-        copied.__dict__.update(self.__dict__)
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
