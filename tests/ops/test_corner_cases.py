@@ -35,3 +35,19 @@ def test_a_function_is_applied_not_called():
 
     with pytest.raises(RuntimeError, match=r"use Double\.apply"):
         Double()(metagrad.ones(2))
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_uniform_numbers_of_small_types_are_below_1(kind):
+    if kind == "bfloat16":
+        pytest.importorskip("ml_dtypes", reason="needs the extra bfloat16 (ml_dtypes)")
+    dtype = getattr(metagrad, kind)
+    for draw in (
+        lambda: metagrad.rand(100_000, dtype=dtype),
+        lambda: metagrad.rand_like(metagrad.ones(100_000, dtype=dtype)),
+        lambda: metagrad.empty(100_000, dtype=dtype).uniform_(),
+    ):
+        metagrad.manual_seed(0)
+        drawn = draw().float()
+        assert 0.99 < drawn.max().item() < 1 and drawn.min().item() >= 0
+        assert abs(drawn.mean().item() - 0.5) < 0.01
