@@ -155,7 +155,45 @@ def _index_of_lists(program: Program, difference: Difference) -> bool:
     return difference.kind == "strides" and "[[" in difference.step.text
 
 
+def _product_of_zeros(program: Program, difference: Difference) -> bool:
+    return difference.kind == "gradient" and "prod(" in str(program) and _only_where_not_finite(difference)
+
+
+def _running_sum_of_infinity(program: Program, difference: Difference) -> bool:
+    infinite = difference.kind == "gradient" and "inf" in str(program) and "logcumsumexp" in str(program)
+    return infinite and _only_where_not_finite(difference)
+
+
+def _unwritten_median(program: Program, difference: Difference) -> bool:
+    return difference.kind == "values" and "median(" in difference.step.text and "expand(" in str(program)
+
+
+def _angle(program: Program, difference: Difference) -> bool:
+    pairs = zip(_numbers(difference.expected), _numbers(difference.found), strict=False)
+    return (
+        difference.kind == "values"
+        and "angle(" in difference.step.text
+        and all(abs(abs(a) - abs(b)) < 1e-6 and (a == b or abs(abs(a) - cmath.pi) < 1e-6) for a, b in pairs)
+    )
+
+
+def _any_dimension_of_nothing(program: Program, difference: Difference) -> bool:
+    refused = difference.kind == "error" and difference.expected[0] is None and difference.found[0] == "IndexError"
+    return (
+        refused and "Dimension out of range" in difference.found[1] and re.search(r"cum(max|min)", difference.step.text)
+    )
+
+
 KNOWN = [
+    Known("PyTorch's gradient of a product with two zeros is 0, whatever else is in it: infinity times 0 is nan",
+          _product_of_zeros),
+    Known("whether the gradient of a running log-sum with an infinity is nan from there on or everywhere",
+          _running_sum_of_infinity),
+    Known("PyTorch leaves a part of the medians of an expanded tensor unwritten", _unwritten_median),
+    Known("PyTorch's vectorised loop takes the angle of -1 - 0j for π, its loop over single numbers for -π", _angle),
+    Known("PyTorch takes any dimension for the running extremes of nothing", _any_dimension_of_nothing),
+    Known("PyTorch cannot bring back the gradient of the parts of no complex numbers",
+          _says("Tensor must have a last dimension with stride 1")),
     Known("a leaf that is itself a view, and is written to behind the graph: PyTorch makes its views anew from the base, and the "
           "leaf gets no gradient", _leaf_of_another),
     Known("what an op in place saved for its gradient, and a write behind the graph then changed: here the op saved a copy",

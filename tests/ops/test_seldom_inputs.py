@@ -213,3 +213,30 @@ def test_distances_of_order_0_have_a_gradient_of_0():
         x.grad = None
         found.sum().backward()
         assert x.grad.tolist() == [[0.0, 0.0]] * 3
+
+
+def test_a_constant_has_no_gradient_that_is_undefined():
+    """The sign that copysign takes has the derivative 0, also where that of what follows is nan."""
+    x, bools = metagrad.tensor([-0.25, 0.5], requires_grad=True), metagrad.tensor([False, False])
+    (x ** metagrad.copysign(bools, x)).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+
+
+def test_what_is_added_to_doubles_is_computed_in_doubles():
+    third, tenth = metagrad.tensor(1 / 3), metagrad.tensor(0.1)
+    ones = metagrad.ones(2, dtype=metagrad.float64)
+    a, b = third.item(), tenth.item()  # rounded to float32
+    assert metagrad.addcmul(ones, third, tenth).tolist() == [1 + a * b] * 2
+    assert ones.addcdiv(third, tenth).tolist() == [1 + a / b] * 2
+    bytes_ = metagrad.tensor([100], dtype=metagrad.int8)
+    assert metagrad.tensor([1, 2]).addcmul(bytes_, bytes_).tolist() == [10_001, 10_002]
+    assert ones.clone().addcmul_(third, tenth).tolist() == [1 + a * b] * 2
+
+
+def test_einsum_of_two_dtypes_where_nothing_is_summed():
+    """Over one element, or none, there is no sum that would need one dtype."""
+    e, truth = metagrad.einsum, metagrad.tensor([True])
+    assert both(e("...i,...i->...", metagrad.tensor([2.0]), truth)) == ("float32", 2.0)
+    assert both(e("ij,jk->ik", metagrad.zeros(1, 0).double(), metagrad.zeros(0, 2))) == ("float64", [[0.0, 0.0]])
+    with pytest.raises(RuntimeError, match="dtype"):
+        e("i,i->", metagrad.ones(2), metagrad.ones(2).double())

@@ -222,3 +222,14 @@ def test_a_view_of_such_a_leaf_is_not_written_to():
     with metagrad.no_grad():
         x.view(2, 2).mul_(2)
     assert x.is_leaf and x.requires_grad and x.tolist() == [2.0, 4.0, 6.0, 8.0]
+
+
+def test_the_parts_of_complex_numbers_by_strides():
+    """A view of another dtype than its base's has its own elements counted, and its gradient."""
+    x = metagrad.tensor([1 + 2j, 3 + 4j], requires_grad=True)
+    parts = metagrad.view_as_real(x)
+    assert parts.as_strided((2,), (1,), 0).tolist() == [1.0, 2.0]
+    assert parts.as_strided((2,), (2,), 1).tolist() == [2.0, 4.0]
+    assert x.real.as_strided((2,), (2,)).tolist() == [1.0, 3.0] and x.imag.as_strided((1,), (1,)).tolist() == [2.0]
+    parts.as_strided((2,), (2,), 1).mul(metagrad.tensor([5.0, 7.0])).sum().backward()
+    assert x.grad.tolist() == [5j, 7j]

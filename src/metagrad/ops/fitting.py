@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
 
@@ -42,6 +43,21 @@ def fitting(value: Any, kind: dtypes.dtype, *, rounds: bool = False) -> Number:
     with np.errstate(over="ignore"):
         rounded: Number = np.asarray(value).astype(kind.dtype).item()
     return rounded
+
+
+def number_for(input: Any, value: Any) -> Any:
+    """A number, or a tensor of one element, to be filled into a tensor, once it is seen that its dtype can hold it.
+
+    >>> import metagrad
+    >>> number_for(metagrad.zeros(2, dtype=metagrad.uint8), metagrad.tensor(300))
+    Traceback (most recent call last):
+    RuntimeError: value cannot be converted to type metagrad.uint8 without overflow: 300 or 300
+    """
+    if not isinstance(value, Variable):
+        return fitting(value, input.dtype)
+    if isinstance(value.array, np.ndarray) and value.array.dtype is not input.array.dtype:
+        fitting(value.array, input.dtype)
+    return value
 
 
 def _fitting_integer(value: Any, kind: dtypes.dtype) -> Number:

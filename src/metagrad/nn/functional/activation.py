@@ -236,7 +236,7 @@ class Hardswish(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return select(x <= -3, 0 * grad, select(x < 3, grad * (x / 3 + 0.5), grad))
+        return select(x <= -3, 0.0, select(x < 3, grad * (x / 3 + 0.5), grad))
 
 
 _hardswish = in_single(lambda x: Hardswish.apply(floats("hardswish", x)))

@@ -46,7 +46,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     d = len(lead)
     apart = input.reshape((*lead, channels // (r * r), r, r, height, width))
     mixed = apart.permute((*range(d), d, d + 3, d + 1, d + 4, d + 2))
-    return formatted_as(mixed.reshape((*lead, channels // (r * r), height * r, width * r)).contiguous(), input)
+    rearranged = mixed.reshape((*lead, channels // (r * r), height * r, width * r))
+    return formatted_as(rearranged.contiguous() if rearranged._view is None else rearranged.clone(), input)
 
 
 @asks_for_tensors

@@ -14,7 +14,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Operand
 from metagrad.kernels import masks
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out_by
-from metagrad.ops.fitting import fitting
+from metagrad.ops.fitting import number_for
 from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
 from metagrad.ops.operands import converted, result_type, tensor_of
@@ -58,7 +58,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
             raise RuntimeError(
                 f"masked_fill: value cannot be converted to type {dtypes.cpp_name(input.dtype)} without overflow: it is complex"
             )
-    number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
+    number = converted(number_for(input, value), input.dtype)
     return where(contiguous(mask), number, contiguous(input))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base.dtypes import scalar_name
+from metagrad.ops.fitting import number_for
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -36,6 +37,7 @@ def check_source(input: Tensor, index: Any, source: Tensor) -> None:
     if source.array.size == 1:
         parts = [p for p in (index if isinstance(index, tuple) else (index,)) if not isinstance(p, (int, slice))]
         if len([p for p in parts if p is not None and p is not Ellipsis]) == 1 and any(map(is_mask, parts)):
+            number_for(input, source)
             return
     raise RuntimeError(
         f"Index put requires the source and destination dtypes match, got {scalar_name(input.dtype)} for the destination and "

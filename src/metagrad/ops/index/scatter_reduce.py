@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
 from metagrad.ops.arguments import takes_exact_out
@@ -144,4 +145,4 @@ def index_reduce(
     found = _reduced(
         in_one_dimension(input), in_one_dimension(source), in_slices(axis, unwrap(rows)), reduce, include_self
     )
-    return reshape(found, tuple(input.shape))
+    return named(reshape(found, tuple(input.shape)), "IndexReduce")

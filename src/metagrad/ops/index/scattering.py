@@ -19,7 +19,7 @@ from metagrad.kernels.copying import copied
 from metagrad.kernels.gathering import is_outside
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import need_indices
-from metagrad.ops.fitting import fitting
+from metagrad.ops.fitting import number_for
 from metagrad.ops.index.gathering import in_one_dimension, in_shape
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import as_tensor, converted
@@ -228,7 +228,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     rows = np.unique(
         rows % max(wide.array.shape[axis], 1)
     )  # a slice named twice takes the value once, for its gradient
-    number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
+    number = converted(number_for(input, value), input.dtype)
     filled = in_shape(Put.apply(wide, number, index=in_slices(axis, rows)), tuple(input.shape))
     lies_in(filled, laid_out_by(filled.array, input.array))
     return named(filled, "IndexFill")

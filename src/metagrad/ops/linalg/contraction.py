@@ -10,6 +10,7 @@ from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import bmm, dot, mm
+from metagrad.ops.operands import cast_to, result_type
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.reduce.reduction import sum as total
 from metagrad.ops.shape.diagonals import diagonal
@@ -179,6 +180,8 @@ def _contracted(
     right = _as_matrices(b, b_labels, batch, inner, others)
     labels = [*batch, *mine, *others]
     summed = any(sizes[label] != 1 for label in inner)
+    if not (summed and left.array.size and right.array.size):  # only sums of something need one dtype
+        left, right = (cast_to(x, result_type(a, b)) for x in (left, right))
     product = (bmm if batch else mm) if summed or a.array.dtype.kind != "b" else mul  # bools have no sums
     return shaped(product(left, right), tuple([sizes[label] for label in labels])), labels
 

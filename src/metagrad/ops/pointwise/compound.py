@@ -42,6 +42,12 @@ def _old_form(op: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", run)
 
 
+def _with(input: Tensor, *tensors: Operand) -> list[Tensor]:
+    """Tensors in the dtype that they have together with another, so that all is computed in it."""
+    kind = result_type(input, *tensors)
+    return [cast_to(as_tensor(x), kind) for x in tensors]
+
+
 class Addcmul(Pointwise):
     """z = x + v a b,   ∂L/∂x = ∂L/∂z,   ∂L/∂a = v b ∂L/∂z,   ∂L/∂b = v a ∂L/∂z."""
 
@@ -71,7 +77,7 @@ def addcmul(
     """
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
         return Addcmul.apply(input, tensor1, tensor2, value=value)
-    product = mul(tensor1, tensor2)
+    product = mul(*_with(input, tensor1, tensor2))
     if result_type(input, product) is dtypes.bool_:
         raise unsupported("addcmul", dtypes.bool_)
     value = int(value) if value.__class__ is bool else value  # which counts as a number here, other than in add
@@ -155,5 +161,5 @@ def addcdiv(
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
         return Addcdiv.apply(input, tensor1, tensor2, value=value)
-    quotient = div(tensor1, tensor2)
+    quotient = div(*_with(input, tensor1, tensor2))
     return add(input, quotient if value == 1 else mul(quotient, real_factor("addcdiv", value, quotient)))

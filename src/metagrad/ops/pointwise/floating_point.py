@@ -83,7 +83,7 @@ class Nextafter(Pointwise):
         return np.nextafter(x, y)
 
     def backward(self, grad: Array) -> tuple[Array, Array]:
-        return grad * self.moved, grad * 0
+        return grad * self.moved, np.zeros_like(grad)
 
 
 class NextBfloat16(Function):

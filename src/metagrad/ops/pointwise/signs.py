@@ -144,7 +144,7 @@ class Copysign(Pointwise):
         return z
 
     def backward(self, grad: Array) -> tuple[Array, Array]:
-        return grad * self.turn if self.needs[0] else None, grad * 0
+        return grad * self.turn if self.needs[0] else None, np.zeros_like(grad)
 
 
 @takes_out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
@@ -119,7 +120,7 @@ def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DType
     if dtype is None and not input.array.size:
         return clone(input)  # of any dtype, in PyTorch
     x = floats(op.__name__, input) if dtype is None else cast_to(input, dtypes.of(dtype))
-    return op.apply(x, axis=axis) if ndim else op.apply(x.unsqueeze(0), axis=0).squeeze(0)
+    return op.apply(x, axis=axis) if ndim else named(op.apply(x.unsqueeze(0), axis=0).squeeze(0), op.__name__)
 
 
 def _largest(x: Array, axis: int) -> Array:

@@ -165,9 +165,10 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
             f"size {memory.size * memory.itemsize}"
         )
     view = input._view
-    if view is not None and view.recorded and (view.base._requires_grad or not input.requires_grad):
+    base = view.base if view is not None and view.recorded else input
+    if base.array.dtype == input.array.dtype and (base._requires_grad or not input.requires_grad):
         # gradients go to all of the base, not just to the part that the input shows, unless a view between is the leaf
-        input = cast("Tensor", view.base)
+        input = cast("Tensor", base)
         home = located(input.array)[1]
     return AsStrided.apply(input, shape=shape, strides=strides, offset=offset, home=home)
 
