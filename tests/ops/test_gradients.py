@@ -14,6 +14,7 @@ import metagrad
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.autograd.function import Function, observers
 from metagrad.autograd.variable import Variable
+from metagrad.kernels import tuning
 from metagrad.nn import functional as F
 
 SMOOTH = floats(3, 4)
@@ -151,6 +152,31 @@ def test_no_op_is_left_out():
         "BySizesAbove", "Cosine", "ResampleImages", "UnsampleImages",
     }  # fmt: skip
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
+
+
+AT = metagrad.tensor([[2, 0], [1, 1]])
+WRITTEN = {
+    "index_put": lambda x, v: x.index_put((AT[0],), v),
+    "index_put, added": lambda x, v: x.index_put((AT[0],), v, accumulate=True),
+    "index_copy": lambda x, v: x.index_copy(0, AT[0], v),
+    "scatter": lambda x, v: x.scatter(1, AT, v),
+    "scatter_reduce, prod": lambda x, v: x.scatter_reduce(1, AT, v, "prod"),
+    "scatter_reduce, amax": lambda x, v: x.scatter_reduce(1, AT, v, "amax"),
+    "slice_scatter": lambda x, v: x.slice_scatter(v, 0, 1),
+    "cdist": lambda x, v: metagrad.cdist(x, v, 1),
+}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_no_gradient_is_computed_that_is_not_needed(monkeypatch, name, which):
+    monkeypatch.setattr(tuning, "DISTANCES_LARGE", 1)
+    given = [metagrad.tensor(np.arange(12.0).reshape(3, 4) % 5), metagrad.tensor(np.arange(8.0).reshape(2, 4) % 3)]
+    given[which].requires_grad_()
+    y = WRITTEN[name](*given)
+    grad = np.ones(y.shape)
+    found = [None if g is grad or np.may_share_memory(g, grad) else g for g in y.grad_fn.backward(grad)]
+    assert found[1 - which] is None
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (2, 0, 2)])

@@ -49,8 +49,12 @@ class PutMultiply(Function):
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, v, y = self.saved
-        rest = np.where(x == 0, 1, x)
-        for_x = grad * conj(PutMultiply.on(rest, v, index=self.index) / rest)
+        for_x = None
+        if self.needs[0]:
+            rest = np.where(x == 0, 1, x)
+            for_x = grad * conj(PutMultiply.on(rest, v, index=self.index) / rest)
+        if not self.needs[1]:
+            return for_x, None
         without = PutMultiply.on(x, np.where(self.only_zero, 1, v), index=self.index)
         at_zero = Gather.on(grad * conj(without), index=self.index)
         elsewhere = Gather.on(grad * conj(y), index=self.index) / conj(np.where(self.zero, 1, v))

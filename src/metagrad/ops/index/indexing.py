@@ -118,7 +118,8 @@ class Put(Function):
         return y
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
-        return Put.on(grad, 0.0, index=self.index), Gather.on(grad, index=self.index)
+        for_x = Put.on(grad, 0.0, index=self.index) if self.needs[0] else None
+        return for_x, Gather.on(grad, index=self.index) if self.needs[1] else None
 
 
 class PutAdd(Function):
@@ -130,8 +131,8 @@ class PutAdd(Function):
         add_at(y, index, v)
         return y
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        return grad, Gather.on(grad, index=self.index)
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        return grad, Gather.on(grad, index=self.index) if self.needs[1] else None
 
 
 def _copied_or_given(node: Function, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:

@@ -44,7 +44,8 @@ class PutExtreme(Function):
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
         share = grad / self.sharers
-        return share * self.stays, Gather.on(share, index=self.index) * self.comes
+        for_x = share * self.stays if self.needs[0] else None
+        return for_x, Gather.on(share, index=self.index) * self.comes if self.needs[1] else None
 
 
 def _identity(reduce: str, kind: np.dtype[Any]) -> Number:

@@ -50,7 +50,7 @@ class Embedded(Function):
         return y
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
-        return Embedded.on(grad, 0.0, path=self.path), walk(self.path, grad)
+        return Embedded.on(grad, 0.0, path=self.path) if self.needs[0] else None, walk(self.path, grad)
 
 
 def _check_part(src: Tensor, view: Tensor) -> None:

@@ -42,11 +42,12 @@ class BySizes(Function):
         self.save(x, y, d if p == np.inf else None)
         return d
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y, d = self.saved
         if isinstance(grad, np.ndarray):
-            of_y = distances.gradient_of_sizes(grad.T, None if d is None else d.T, y, x)
-            return distances.gradient_of_sizes(grad, d, x, y), of_y
+            of_x = distances.gradient_of_sizes(grad, d, x, y) if self.needs[0] else None
+            turned = None if d is None else d.T
+            return of_x, distances.gradient_of_sizes(grad.T, turned, y, x) if self.needs[1] else None
         terms = grad[:, :, None] * _slopes(x[:, None] - y[None], d)
         return terms.sum(1), -terms.sum(0)
 
