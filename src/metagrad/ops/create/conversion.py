@@ -30,19 +30,32 @@ __all__ = ["real"]
 
 
 def target_of(args: tuple[Any, ...], dtype: DTypeLike, device: DeviceLike) -> tuple[Any, Any]:
-    """What ``to`` was asked for: its arguments may come as a dtype, a device, both, or another tensor.
+    """What ``to`` was asked for: a device, then a dtype, or one of them, or another tensor; then up to two flags.
+
+    Raises TypeError for arguments in another order, and for what is given twice.
 
     >>> import metagrad
     >>> target_of((metagrad.zeros(2, dtype=metagrad.int8),), None, None)
     (metagrad.int8, device(type='cpu'))
     """
-    for a in args:
-        if isinstance(a, Variable):
-            dtype, device = a.dtype, of_array(a.array)
-        elif isinstance(a, (str, Device)) or a.__class__ is int:
-            device = a
-        elif a is not None and not isinstance(a, bool):
-            dtype = a
+    rest = list(args)
+    twice = False
+    if rest and isinstance(rest[0], Variable):
+        twice = dtype is not None or device is not None
+        like = rest.pop(0)
+        dtype, device = like.dtype, of_array(like.array)
+    else:
+        if rest and (rest[0] is None or isinstance(rest[0], (str, Device)) or rest[0].__class__ is int):
+            twice = device is not None
+            device = rest.pop(0) if device is None else device
+        if rest and not isinstance(rest[0], (bool, str, Device, Variable)) and rest[0].__class__ is not int:
+            twice = twice or dtype is not None
+            dtype = rest.pop(0) if dtype is None else dtype
+    if twice or len(rest) > 2 or not all(isinstance(flag, bool) for flag in rest):
+        raise TypeError(
+            f"to() received an invalid combination of arguments - got ({', '.join(type(a).__name__ for a in args)}): expected a "
+            "device, then a dtype, or one of them, or a tensor, each once"
+        )
     return None if dtype is None else dtypes.of(dtype), None if device is None else Device(device)
 
 
@@ -62,6 +75,8 @@ def to(
     tensor([1., 2.])
     """
     kind, where = target_of(args, dtype, device)
+    if len(args) > 2 and isinstance(args[-2], bool):  # both flags in their places
+        copy = bool(args[-1])
     out = input
     if where is not None and where.type != of_array(input.array).type:
         out = Move.apply(out, to=where)
@@ -110,7 +125,7 @@ def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Te
     if dtype is None:
         return public(_names_of_types.get(input.dtype.name, input.dtype.name + "Tensor"))
     if isinstance(dtype, str):
-        if "." in dtype and dtype.rpartition(".")[2] not in type_names:
+        if dtype.rpartition(".")[2] not in type_names:
             raise ValueError(f"invalid type: {dtype!r}")
         dtype = type_names.get(dtype.rpartition(".")[2], dtype)
     return cast_to(input, dtypes.of(getattr(dtype, "dtype", dtype)))
