@@ -23,11 +23,12 @@ _plans: dict[Any, Plan] = {}
 
 
 def compute(formula: Formula, arrays: Mapping[int, Array], unit: int, repeated: Mapping[int, Array] = {}) -> None:
-    """Fill the results among a formula's arrays, by number: contiguous, of one shape, cut into rows of ``unit`` elements.
+    """Fill the results among a formula's arrays, by number: contiguous, of one shape, cut into rows of ``unit`` elements;
+    columns have one for each row.
 
     repeated: rows of so many elements that every chunk gets as they are, in the place of the values noted.
     """
-    rows = {number: x.reshape(-1) if unit == 1 else x.reshape(-1, unit) for number, x in arrays.items()}
+    rows = {number: x if _is_column(x, unit) else x.reshape(-1, *[unit] * (unit > 1)) for number, x in arrays.items()}
     length = (
         tuning.POINTWISE_CHUNK if len(formula.steps) > 1 else tuning.POINTWISE_CHUNK_READ_ONCE
     )  # nothing read twice
@@ -43,6 +44,11 @@ def compute(formula: Formula, arrays: Mapping[int, Array], unit: int, repeated: 
 
     with np.errstate(all="ignore"):
         share_out(work, chunks)
+
+
+def _is_column(x: Array, unit: int) -> bool:
+    """Whether an array has one element for each row of more."""
+    return x.ndim == 2 and x.shape[1] == 1 < unit
 
 
 class Plan(NamedTuple):

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
+import numpy as np
+
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.compiled import formulas
+from metagrad.kernels.compiled import choice, formulas
 from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.compiled.entries import Work, work_of
 from metagrad.kernels.compiled.several import Group, work_of_several
@@ -182,3 +185,67 @@ def rows_joined(rows: int, length: int) -> int:
     while length * times < enough and rows and rows % (2 * times) == 0:
         times *= 2
     return times
+
+
+class Cuts:
+    """How arrays of one shape are cut into chunks: into rows as long as the smaller array that is repeated over them.
+
+    columns: whether there are arrays with one element for each row, as for each channel of images.
+    """
+
+    def __init__(self, shape: tuple[int, ...], unit: int, columns: bool) -> None:
+        self.shape, self.unit, self.columns = shape, unit, columns
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], values: Sequence[object]) -> Cuts | None:
+        """The cuts that serve all of these values, or None if there are none, as for strided memory."""
+        unit, beside = 1, math.prod(shape)
+        for x in values:
+            if not isinstance(x, np.ndarray) or (x.size == 1 and x.ndim <= len(shape)):
+                continue
+            if x.shape == shape:
+                if not x.flags.c_contiguous:
+                    return None
+            elif _is_repeated(x.shape, shape) and unit in (1, x.size):
+                unit = x.size
+            else:
+                beside = min(beside, _elements_beside(x.shape, shape))
+        columns = beside < math.prod(shape)
+        if columns:
+            unit = beside if unit == 1 else unit
+            if not tuning.POINTWISE_ROW <= unit <= beside or choice.available():
+                return None
+        return cls(shape, unit, columns) if unit <= tuning.POINTWISE_CHUNK else None
+
+    def column(self, x: Array) -> Array | None:
+        """A smaller array as a column with a row for each of those that are cut; None for one that is repeated over them."""
+        if not self.columns or _is_repeated(x.shape, self.shape):
+            return None
+        d = next(d for d in range(len(self.shape)) if math.prod(self.shape[d:]) == self.unit)
+        own = (1,) * (len(self.shape) - x.ndim) + x.shape
+        return np.broadcast_to(x.reshape(own[:d]), self.shape[:d]).reshape(-1, 1)
+
+    def of_whole(self, x: object) -> bool:
+        """Whether x is one of the arrays that are cut."""
+        return isinstance(x, np.ndarray) and x.shape == self.shape
+
+    def in_rows(self, x: Array) -> Array:
+        """An array that is cut, as rows."""
+        return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
+
+
+def _elements_beside(own: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """How many elements that follow each other in a shape stand beside one element of an array; 0 if it does not broadcast."""
+    own = (1,) * (len(shape) - len(own)) + own
+    if len(own) > len(shape) or any(n not in (1, whole) for n, whole in zip(own, shape, strict=True)):
+        return 0
+    return math.prod(shape[max(d for d, n in enumerate(own) if n != 1) + 1 :])
+
+
+def _is_repeated(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array is a row of the last dimensions of a shape, with dimensions of extent 1 before it or without."""
+    if len(own) > len(shape):  # what it makes of the other has more dimensions
+        return False
+    while own and own[0] == 1:
+        own = own[1:]
+    return own == shape[len(shape) - len(own) :]

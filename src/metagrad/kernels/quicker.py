@@ -49,7 +49,7 @@ def _of_singles(
         return
     a, b = (np.asarray(v, np.float32) for v in (x, y))
     for block in cut(len(out), max(1, tuning.REMAINDER_BLOCK * len(out) // max(out.size, 1))):
-        u, v = (w[block] if w.shape == out.shape else w for w in (a, b))
+        u, v = (w[block] if w.ndim == out.ndim else w for w in (a, b))
         if not compute(u, v, out[block]):
             ufunc(u, v, out=out[block])
 

@@ -38,6 +38,8 @@ POINTWISE_LARGE = 1 << 18
 SPREAD_LARGE = 1 << 14
 # Elements of a chunk: a megabyte of float32. With fewer, threads lose more by taking turns than the cache gives back.
 POINTWISE_CHUNK = 1 << 18
+# Elements of a row at least that one element of another array stands beside.
+POINTWISE_ROW = 1 << 7
 # Nanoseconds that an element takes in a pass.
 POINTWISE_COST = 0.1
 # Elements of a chunk that is passed over once: the cache is no help there, and between chunks threads wait for the interpreter.

@@ -9,6 +9,7 @@ of the formula, and the chunks are shared out to the threads. The op does not kn
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -21,6 +22,7 @@ from metagrad.autograd.function import Function
 from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import fused_loops, tuning
+from metagrad.kernels.chunks import Cuts
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.one_call import in_parts
 from metagrad.ops.pointwise.destination import room
@@ -79,7 +81,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         y = _by_one_call(self, forward, inputs, params)
         if y is not None:
             return y
-        cuts = _Cuts.of(x.shape, inputs)
+        cuts = Cuts.of(x.shape, inputs)
         try:
             if cuts is not None:
                 return _forward(self, forward, cuts, inputs, params)
@@ -133,7 +135,8 @@ def _spread_far(x: ndarray, y: Array) -> bool:
         and x.shape != y.shape  # most often they are alike, and no more is asked
         and x.size * y.size >= tuning.POINTWISE_LARGE
         and x.dtype == y.dtype
-        and math.prod(map(max, zip(x.shape[::-1], y.shape[::-1], strict=False))) >= tuning.POINTWISE_LARGE
+        and math.prod(map(max, itertools.zip_longest(x.shape[::-1], y.shape[::-1], fillvalue=1)))
+        >= tuning.POINTWISE_LARGE
     )
 
 
@@ -187,7 +190,7 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
         return in_cuts(self, grad, [grad], _backward)
 
     def in_cuts(self: Pointwise, grad: Array, cut: list[Array], run: Callable[..., Results]) -> Results:
-        cuts = _Cuts.of(grad.shape, [*cut, *self.saved, *self.__dict__.values()])
+        cuts = Cuts.of(grad.shape, [*cut, *self.saved, *self.__dict__.values()])
         if cuts is not None:
             try:
                 return run(self, backward, cuts, grad)
@@ -215,62 +218,30 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     return functools.wraps(backward)(one if takes_one else several)
 
 
-class _Cuts:
-    """How arrays of one shape are cut into chunks: into rows as long as the smaller array that is repeated over them."""
-
-    def __init__(self, shape: tuple[int, ...], unit: int) -> None:
-        self.shape, self.unit = shape, unit
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...], values: Sequence[object]) -> _Cuts | None:
-        """The cuts that serve all of these values, or None if there are none, as for strided memory."""
-        unit = 1
-        for x in values:
-            if not isinstance(x, np.ndarray) or (x.size == 1 and x.ndim <= len(shape)):
-                continue
-            if x.shape == shape:
-                if not x.flags.c_contiguous:
-                    return None
-            elif _is_repeated(x.shape, shape) and unit in (1, x.size):
-                unit = x.size
-            else:
-                return None
-        return cls(shape, unit) if unit <= tuning.POINTWISE_CHUNK else None
-
-    def of_whole(self, x: object) -> bool:
-        """Whether x is one of the arrays that are cut."""
-        return isinstance(x, np.ndarray) and x.shape == self.shape
-
-    def in_rows(self, x: Array) -> Array:
-        """An array that is cut, as rows."""
-        return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
-
-
-def _is_repeated(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an array is a row of the last dimensions of a shape, with dimensions of extent 1 before it or without."""
-    if len(own) > len(shape):  # what it makes of the other has more dimensions
-        return False
-    while own and own[0] == 1:
-        own = own[1:]
-    return own == shape[len(shape) - len(own) :]
-
-
 class _Computation:
     """A formula noted with samples of whole arrays, then computed on all of them."""
 
-    def __init__(self, cuts: _Cuts, values: Sequence[object]) -> None:
+    def __init__(self, cuts: Cuts, values: Sequence[object]) -> None:
         self.cuts = cuts
         self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
         self.arrays: dict[int, Array] = {}  # whole inputs and results by number
         self.own: list[int] = []  # those of the results that have memory of their own
         self.made: list[Array] = []  # the results among them
+        self.columns: dict[int, Array] = {}  # those of the inputs that are columns, by number, as given
         self.flattened: list[tuple[Array, Array]] = []  # smaller arrays in one dimension, as chunks need them; as given
 
     def sample(self, x: Array) -> Array:
         """What stands for x while the formula is noted: a sample of an array that is cut, a smaller one flattened, or x."""
         if not self.cuts.of_whole(x):
-            if not isinstance(x, np.ndarray) or x.ndim <= (x.size > 1):
+            if not isinstance(x, np.ndarray) or x.ndim <= (x.size > 1 and not self.cuts.columns):
                 return x
+            for number, known in self.columns.items():
+                if known is x:
+                    return self.tape.values[number]
+            column = self.cuts.column(x) if x.size > 1 else None
+            if column is not None:
+                self.columns[len(self.tape.values)], self.arrays[len(self.tape.values)] = x, column
+                return self.tape.sample(column[:2])
             flat = x.reshape(() if x.size == 1 else -1)
             self.flattened.append((flat, x))
             self.tape.repeated.append(flat)
@@ -291,6 +262,8 @@ class _Computation:
             if isinstance(value, np.ndarray) and value.size > 1 and not any(value is x for x in self.tape.repeated):
                 raise NotPointwise("an array made inside")
             return value
+        if number in self.columns:
+            return self.columns[number]
         if number not in self.arrays:
             fits = memory is not None and memory.dtype == value.dtype and memory.shape == self.cuts.shape
             self.arrays[number] = memory if fits else np.empty(self.cuts.shape, value.dtype)
@@ -331,9 +304,10 @@ def _by_numpy() -> ModuleType:
 
 
 def _forward(
-    node: Function, forward: Callable[..., Results], cuts: _Cuts, inputs: Sequence[Array], params: dict[str, object]
+    node: Function, forward: Callable[..., Results], cuts: Cuts, inputs: Sequence[Array], params: dict[str, object]
 ) -> Array:
-    key = fused_loops.key_of((node.__class__, forward, *node.needs), cuts.shape, inputs, params)
+    kind = (node.__class__, forward, *node.needs)
+    key = None if cuts.columns else fused_loops.key_of(kind, cuts.shape, inputs, params)
     plan = fused_loops.plan_of(key) or _by_numpy().plan_of(key)
     if plan is not None:
         rooms = [room(node, inputs, plan.dtypes[0]) if plan.dtypes else None]
@@ -356,18 +330,17 @@ def _forward(
     return result
 
 
-def _memory(cuts: _Cuts, dtype: np.dtype[Any], rooms: list[Array | None]) -> Array:
+def _memory(cuts: Cuts, dtype: np.dtype[Any], rooms: list[Array | None]) -> Array:
     """Memory for a planned result: the first one, which is the op's, goes to the room there is for it."""
     memory = rooms.pop() if rooms else None
     fits = memory is not None and memory.dtype == dtype and memory.shape == cuts.shape
     return memory if fits else np.empty(cuts.shape, dtype)
 
 
-def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, grad: Array) -> Results:
+def _backward(node: Function, backward: Callable[..., Results], cuts: Cuts, grad: Array) -> Results:
     values = [grad, *node.saved, *node.__dict__.values()]
-    key = fused_loops.key_of(
-        (node.__class__, backward, len(node.saved), *node.needs, *node.__dict__), cuts.shape, values, {}
-    )
+    kind = (node.__class__, backward, len(node.saved), *node.needs, *node.__dict__)
+    key = None if cuts.columns else fused_loops.key_of(kind, cuts.shape, values, {})
     plan = fused_loops.plan_of(key) or _by_numpy().plan_of(key)
     if plan is not None:
         computed = plan.compute(values, cuts.unit, lambda dtype: np.empty(cuts.shape, dtype))
@@ -383,7 +356,7 @@ def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, gra
     return wholes
 
 
-def _backward_of_one_number(node: Function, backward: Callable[..., Results], cuts: _Cuts, grad: Array) -> Results:
+def _backward_of_one_number(node: Function, backward: Callable[..., Results], cuts: Cuts, grad: Array) -> Results:
     """The same for a gradient that repeats one number, as that of a sum does: it is not written out."""
     found = _backward(node, backward, cuts, np.asarray(grad[(0,) * grad.ndim]))
     results = found if found.__class__ is tuple else (found,)
