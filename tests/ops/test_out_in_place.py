@@ -12,6 +12,7 @@ N = 3000
 @pytest.fixture(autouse=True)
 def small_arrays_are_large(monkeypatch):
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1000)
+    monkeypatch.setattr(tuning, "COMPILED_WORTH", 1000)
 
 
 def numbers(*shape, seed=0):
