@@ -1,7 +1,9 @@
 """What libraries ask for while they are imported: marks of quantization, keys of dispatch, an older exporter's steps, tqdm."""
 
+import copy
 import importlib.util
 
+import numpy as np
 import pytest
 
 import metagrad as mg
@@ -88,3 +90,86 @@ def test_what_asks_finds_nothing_compiled():
 
     assert not is_compile_supported("cpu") and get_ctx() is None
     assert mg.jit._script_if_tracing(len) is len
+
+
+def test_what_is_transformed_is_known_and_numbers_are_asserted():
+    active = mg._C._are_functorch_transforms_active
+    assert not active() and mg.vmap(lambda x: x + active())(mg.zeros(2)).tolist() == [1.0, 1.0]
+    x = mg.tensor(3.0)
+    assert mg.func.grad(lambda x: x * active())(x) == 1 and mg.func.jacfwd(lambda x: x * active())(x) == 1
+    assert mg.func.jvp(lambda x: x * active(), (x,), (x,))[1] == 3 and not active()
+    assert mg._assert_async(mg.tensor([2])) is None
+    with pytest.raises(RuntimeError, match="Expected Tensor with single nonzero value, but got zero"):
+        mg._assert_async(mg.tensor(0.0))
+    with pytest.raises(RuntimeError, match="too few"):
+        mg._assert_async(mg.tensor(False), "too few")
+    with pytest.raises(RuntimeError, match="more than one value is ambiguous"):
+        mg._assert_async(mg.tensor([True, True]))
+    assert isinstance(mg.futures.Future(), mg.Future) and mg.jit.Future is mg.Future
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_associative_scans(reverse):
+    from metagrad._higher_order_ops.associative_scan import associative_scan
+
+    x = mg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+    y = associative_scan(lambda a, b: (a[0] + b[0], a[1] * b[1]), (x, x), 1, reverse=reverse)
+    sums, products = [[6.0, 5.0, 3.0], [15.0, 11.0, 6.0]], [[6.0, 6.0, 3.0], [120.0, 30.0, 6.0]]
+    if not reverse:
+        sums, products = [[1.0, 3.0, 6.0], [4.0, 9.0, 15.0]], [[1.0, 2.0, 6.0], [4.0, 20.0, 120.0]]
+    assert (y[0].tolist(), y[1].tolist()) == (sums, products)
+    y[0].sum().backward()
+    assert x.grad.tolist() == ([[1.0, 2.0, 3.0]] * 2 if reverse else [[3.0, 2.0, 1.0]] * 2)
+
+
+def test_a_context_is_given_what_stands_in_the_signature():
+    seen = []
+
+    def setup(ctx, inputs, output):
+        seen.append(inputs[1:])
+        ctx.factor = inputs[1]
+
+    @mg.library.custom_op("names::scaled", mutates_args=())
+    def scaled(x: mg.Tensor, factor: float = 2.0) -> mg.Tensor:
+        return x * factor
+
+    scaled.register_autograd(lambda ctx, grad: (grad * ctx.factor, None), setup_context=setup)
+    for call, factor in (
+        (lambda x: scaled(x), 2.0),
+        (lambda x: scaled(x, factor=3.0), 3.0),
+        (lambda x: scaled(x=x), 2.0),
+    ):
+        x = mg.ones(1, requires_grad=True)
+        call(x).backward()
+        assert x.grad == factor and seen.pop() == (factor,)
+
+    @mg.library.custom_op("names::shifted", mutates_args=())
+    def shifted(x: mg.Tensor, *, by: float = 1.0) -> mg.Tensor:
+        return x + by
+
+    named = []
+    shifted.register_autograd(
+        lambda ctx, grad: grad * 5,
+        setup_context=lambda ctx, inputs, keyword_only_inputs, output: named.append(keyword_only_inputs),
+    )
+    x = mg.ones(1, requires_grad=True)
+    shifted(x).backward()
+    assert x.grad == 5 and named == [{"by": 1.0}]
+
+
+def test_a_copied_buffer_is_assigned_like_a_tensor():
+    model = mg.nn.Module()
+    model.kept = mg.nn.Buffer(mg.zeros(1), persistent=False)
+    copied = copy.deepcopy(model.kept)
+    model.kept = copied
+    assert model.kept is copied and list(model.state_dict()) == [] and [*dict(model.named_buffers())] == ["kept"]
+
+
+def test_states_of_numpys_numbers_are_read_where_its_arrays_are_safe(tmp_path):
+    state = np.random.RandomState(3).get_state()
+    mg.save({"state": state}, tmp_path / "state.pth")
+    with mg.serialization.safe_globals(
+        [np._core.multiarray._reconstruct, np.ndarray, np.dtype, type(np.dtype(np.uint32))]
+    ):
+        found = mg.load(tmp_path / "state.pth", weights_only=True)["state"]
+    assert found[1].dtype == np.uint32 and np.array_equal(found[1], state[1]) and found[0] == "MT19937"

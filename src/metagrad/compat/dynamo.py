@@ -47,7 +47,7 @@ def mark_dynamic(t: Any, index: Any, *, min: int | None = None, max: int | None 
     """Nothing: every size is dynamic."""
 
 
-maybe_mark_dynamic = mark_static = mark_dynamic
+maybe_mark_dynamic = mark_static = mark_static_address = mark_dynamic
 
 
 def is_compile_supported(device_type: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from metagrad.autograd.mode import mode
+from metagrad.autograd.transforms import running
 from metagrad.base.device import device
 from metagrad.base.dtypes import dtype
 from metagrad.base.layouts import layout, memory_format
@@ -68,6 +70,16 @@ def _get_tracing_state() -> None:
 def _is_tracing() -> bool:
     """False."""
     return False
+
+
+def _are_functorch_transforms_active() -> bool:
+    """Whether a function is being mapped or differentiated: ``vmap``, ``grad`` or another of ``func`` runs it.
+
+    >>> import metagrad
+    >>> _are_functorch_transforms_active(), metagrad.vmap(lambda x: x + _are_functorch_transforms_active())(metagrad.zeros(2))
+    (False, tensor([1., 1.]))
+    """
+    return bool(running.count or mode.levels)
 
 
 def _has_cuda() -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from metagrad.base.warning import warn
+from metagrad.compat.futures import Future
 from metagrad.nn.modules.module import Module
 
 __all__ = [
@@ -52,7 +53,6 @@ __all__ = [
 
 T = TypeVar("T")
 _isinstance = isinstance
-Future = Any
 
 
 class ScriptModule(Module):

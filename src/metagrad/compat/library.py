@@ -11,6 +11,7 @@ tensor([2., 2.])
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -70,6 +71,9 @@ class CustomOpDef:
     ) -> None:
         """Its gradient: ``backward(ctx, *grads)``, with what ``setup_context(ctx, inputs, output)`` kept."""
         op = self
+        signature = inspect.signature(self._function) if self._function is not None else None
+        kinds = [] if signature is None else [parameter.kind for parameter in signature.parameters.values()]
+        by_name = inspect.Parameter.KEYWORD_ONLY in kinds
 
         class Custom(Function):
             _transforms = True  # grad and vmap may go through it
@@ -79,7 +83,7 @@ class CustomOpDef:
                 assert op._function is not None
                 output = op._function(*[x.detach() if isinstance(x, Tensor) else x for x in inputs], **further)
                 if setup_context is not None:
-                    named = {"keyword_only_inputs": further} if further else {}
+                    named = {"keyword_only_inputs": further} if by_name else {}
                     setup_context(ctx, inputs, output=output, **named)
                 return output
 
@@ -89,6 +93,12 @@ class CustomOpDef:
                 return (None, *given) if isinstance(given, (tuple, list)) else (None, given)
 
         def apply(*inputs: Any, **further: Any) -> Any:
+            if (
+                signature is not None
+            ):  # what a context and a gradient are given does not depend on how the op was called
+                bound = signature.bind(*inputs, **further)
+                bound.apply_defaults()
+                inputs, further = bound.args, bound.kwargs
             return Custom.apply(further, *inputs)
 
         Custom.__name__ = Custom.__qualname__ = self._name
@@ -162,8 +172,6 @@ def infer_schema(
     prototype_function: Callable[..., Any], /, *, mutates_args: Any = (), op_name: str | None = None
 ) -> str:
     """The signature, as text."""
-    import inspect
-
     return (op_name or "") + str(inspect.signature(prototype_function))
 
 

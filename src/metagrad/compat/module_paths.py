@@ -177,6 +177,8 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "ao.quantization": "compat.quantization",
     "_C": "compat.inner",
     "_custom_ops": "compat.library",
+    "_higher_order_ops": "compat.seldom",
+    "_higher_order_ops.associative_scan": "compat.seldom",
     "__config__": "compat.config",
     "_functorch": "func",
     "_functorch.apis": "func",

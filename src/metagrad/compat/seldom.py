@@ -8,12 +8,14 @@ from typing import Any
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
+from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
+from metagrad.utils._pytree import tree_flatten, tree_unflatten
 from metagrad.utils.checkpoint import Contexts, noop_context_fn
 
 __all__ = [
-    "CheckpointPolicy", "InplaceFunction", "SparseAdam", "cond", "create_selective_checkpoint_contexts", "get_device_states",
-    "set_device_states", "swap_tensors",
+    "CheckpointPolicy", "InplaceFunction", "SparseAdam", "associative_scan", "cond", "create_selective_checkpoint_contexts",
+    "get_device_states", "set_device_states", "swap_tensors",
 ]  # fmt: skip
 
 
@@ -103,3 +105,22 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], o
     tensor([2.])
     """
     return true_fn(*operands) if pred else false_fn(*operands)
+
+
+def associative_scan(
+    combine_fn: Callable[[Any, Any], Any], xs: Any, dim: int, reverse: bool = False, combine_mode: str = "pointwise"
+) -> Any:
+    """y₀ = x₀ and yᵢ = combine_fn(yᵢ₋₁, xᵢ) along a dimension of a tensor, or of each in a container: the same shapes.
+
+    >>> import metagrad
+    >>> associative_scan(lambda x, y: x * y, metagrad.tensor([1.0, 2.0, 3.0]), 0)
+    tensor([1., 2., 6.])
+    """
+    leaves, spec = tree_flatten(xs)
+    rows = list(zip(*(x.split(1, dim) for x in leaves), strict=True))
+    rows = rows[::-1] if reverse else rows
+    found = [rows[0]]
+    for row in rows[1:]:
+        found.append(tuple(tree_flatten(combine_fn(tree_unflatten(found[-1], spec), tree_unflatten(row, spec)))[0]))
+    found = found[::-1] if reverse else found
+    return tree_unflatten([cat(list(parts), dim) for parts in zip(*found, strict=True)], spec)

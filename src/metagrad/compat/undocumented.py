@@ -206,6 +206,15 @@ def _assert(condition: Any, message: str) -> None:
     assert condition, message
 
 
+def _assert_async(input: Tensor, assert_msg: str = "Expected Tensor with single nonzero value, but got zero") -> None:
+    """Raise RuntimeError if the one number of a tensor is zero: at once, for there is nothing to wait for.
+
+    >>> import metagrad
+    >>> _assert_async(metagrad.tensor(1) > 0)
+    """
+    _check_with(RuntimeError, bool(input), lambda: assert_msg)
+
+
 def _check_with(error: type[Exception], condition: bool, message: Callable[[], str] | None = None) -> None:
     """Raise an error unless the condition holds."""
     if not condition:

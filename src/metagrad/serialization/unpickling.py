@@ -207,6 +207,8 @@ class Unpickler:
 def _set_state(target: Any, state: Any) -> None:
     """As Python's own reader does, for an object of a class that the program called safe."""
     if hasattr(target, "__setstate__"):
+        if isinstance(state, tuple):  # an array's, which has its type of numbers
+            state = tuple([x.dtype if isinstance(x, NumpyType) else x for x in state])
         target.__setstate__(state)
         return
     attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)

@@ -88,7 +88,8 @@ class Module(Hooked, Placement, StateKeeper):
 
     def __setattr__(self, name: str, value: Any) -> None:
         taken = name in self.__dict__.get("_parameters", ()) and not isinstance(value, Parameter)
-        if isinstance(value, (Parameter, Module, Buffer)) and not taken:
+        known = isinstance(value, (Parameter, Module)) or isinstance(value, Buffer) and hasattr(value, "persistent")
+        if known and not taken:
             if "_parameters" not in self.__dict__:
                 kind = "module" if isinstance(value, Module) else "parameters"
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
