@@ -93,7 +93,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         if x.__class__ is not ndarray:
             return forward_on_gpu(self, forward, (x,), {}) if on_gpu(x) else forward(self, x)
         size = x.size
-        if size >= tuning.COMPILED_WORTH and (size >= tuning.POINTWISE_LARGE or self.loops and self.loops.serve(x)):
+        if size >= tuning.POINTWISE_LARGE or size >= tuning.COMPILED_WORTH and self.loops and self.loops.serve(x):
             return in_chunks(self, x)
         y = forward(self, x)
         return y if x.flags.c_contiguous else _laid_out(self, y, (x,))
@@ -202,7 +202,7 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
         if grad.__class__ is not ndarray:
             return backward_on_gpu(self, backward, grad) if on_gpu(grad) else backward(self, grad)
         size = grad.size
-        if size >= tuning.COMPILED_WORTH and (size >= tuning.POINTWISE_LARGE or self.loops and self.loops.serve(grad)):
+        if size >= tuning.POINTWISE_LARGE or size >= tuning.COMPILED_WORTH and self.loops and self.loops.serve(grad):
             return in_chunks(self, grad)
         return backward(self, grad)
 
