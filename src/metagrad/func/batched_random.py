@@ -40,6 +40,10 @@ class ManyStreams:
         """Normal numbers."""
         return self._wrapped(self._stream.standard_normal(self._many(size), dtype))
 
+    def half_uniform(self, shape: Any, steps: float) -> Any:
+        """Uniform numbers for a dtype of half precision."""
+        return self._wrapped(self._stream.half_uniform(self._many(shape), steps))
+
     def half_normal(self, shape: Any) -> Any:
         """Normal numbers for half precision."""
         return self._wrapped(self._stream.half_normal(self._many(shape)))

@@ -16,6 +16,10 @@ class PlainDraws:
         """Integers from 0 to the largest of int32."""
         return self.integers(0, 2**31, shape)
 
+    def half_uniform(self: Any, shape: tuple[int, ...], steps: float) -> Array:
+        """Uniform numbers for a dtype of half precision that has so many steps from 0 to 1: float32, none of which rounds to 1."""
+        return np.floor(self.random(shape, dtype=np.float32) * np.float32(steps)) / np.float32(steps)
+
     def half_normal(self: Any, shape: tuple[int, ...]) -> Array:
         """Normal numbers for a dtype of half precision: float32."""
         return self.standard_normal(shape, np.float32)

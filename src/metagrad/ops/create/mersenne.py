@@ -93,6 +93,10 @@ class MersenneStream(Stream):
             found[-_FEW:] = _normal_by_sixteen(self.random(_FEW, dtype))
         return found.reshape(shape)
 
+    def half_uniform(self, shape: tuple[int, ...], steps: float) -> Array:
+        """Uniform numbers for dtypes of half precision, which may round to 1."""
+        return np.asarray(self.random(shape, np.float32))
+
     def half_normal(self, shape: tuple[int, ...]) -> Array:
         """Normal numbers for dtypes of half precision: sixteen are drawn at a time, none for a rest that is made anew."""
         count = math.prod(shape)

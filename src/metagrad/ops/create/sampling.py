@@ -50,8 +50,8 @@ def uniform_array(
         return parts.view(kind.dtype)[..., 0]
     if kind in (dtypes.float32, dtypes.float64):
         return stream.random(shape, dtype=kind.dtype)
-    steps = 2 / dtypes.finfo(kind).eps  # below 1 a small type has them all as its numbers; a rounded float32 could be 1
-    return (np.floor(stream.random(shape, dtype=np.float32) * np.float32(steps)) / np.float32(steps)).astype(kind.dtype)
+    drawn = stream.half_uniform(shape, 2 / dtypes.finfo(kind).eps)
+    return drawn.astype(kind.dtype)
 
 
 def normal_array(
