@@ -1,5 +1,7 @@
 """Distributions by logits far from 0, where σ rounds to 0 or 1: the values are those of the formulas, not of a clamped σ."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,31 @@ def test_divergences_of_continuous_bernoullis_are_not_negative():
         area, mean, _, entropy = _moments(t)
         np.testing.assert_allclose(D.kl_divergence(p, q).item(), -entropy, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(D.kl_divergence(q, p).item(), area - t / 2, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("logits", [0.0, 1e-10, 1e-7, 1e-4, 0.01, 0.03, -0.02])
+def test_nearly_even_densities(kind, logits):
+    """The quantiles are u + t u (1 − u) / 2 + t² u (1 − u) (1 − 2u) / 6 + …, and their derivatives finite."""
+    t = mg.tensor(logits, dtype=getattr(mg, kind), requires_grad=True)
+    density, u = mg.distributions.ContinuousBernoulli(logits=t), np.linspace(0.05, 0.95, 7)
+    x = density.icdf(mg.tensor(u, dtype=t.dtype))
+    (slope,) = mg.autograd.grad(x.sum(), t, retain_graph=True)
+    curve = u * (1 - u) * (1 - 2 * u)
+    np.testing.assert_allclose(x.detach().numpy(), u + logits * u * (1 - u) / 2 + logits**2 * curve / 6, atol=2e-6)
+    np.testing.assert_allclose(slope.item(), (u * (1 - u) / 2 + logits * curve / 3).sum(), atol=2e-4)
+    np.testing.assert_allclose(density.cdf(x).detach().numpy(), u, atol=2e-7)
+    np.testing.assert_allclose(density.variance.item(), 1 / 12 - logits**2 / 240, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:mean is more than 2 std")
+@pytest.mark.parametrize("bounds", [(0.6, 1e4), (8.0, 1000.0), (2.0, math.inf), (-math.inf, -2.0)])
+def test_normal_numbers_between_bounds_far_apart(bounds):
+    """Means of the tails: the density at the bound over the share beyond it."""
+    a, b = bounds
+    mg.manual_seed(0)
+    x = mg.nn.init.trunc_normal_(mg.empty(20_000, dtype=mg.float64), 0.0, 1.0, a, b)
+    bound = a if a > 0 else -b
+    expected = math.exp(-(bound**2) / 2) / math.sqrt(2 * math.pi) / (math.erfc(bound / math.sqrt(2)) / 2)
+    assert ((x >= a) & (x <= b)).all()
+    assert abs(x.abs().mean().item() - expected) < 0.02

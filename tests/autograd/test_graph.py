@@ -1,5 +1,7 @@
 """The graph seen and handled from outside: nodes, their hooks, saved tensors packed, older names. Each runs under PyTorch too."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -298,3 +300,28 @@ def test_counting_a_write(lib):
     lib.autograd.graph.increment_version(x)
     with pytest.raises(RuntimeError):
         y.backward()
+
+
+WRITES = {
+    "sin_": lambda y: y.sin_(), "log_": lambda y: y.log_(), "square_": lambda y: y.square_(), "pow_": lambda y: y.pow_(3),
+    "square_ of a view": lambda y: y[:1].square_(), "erf_ of a view": lambda y: y[1:].erf_(),
+    "atan2_": lambda y: y.atan2_(metagrad.tensor([2.0, 3.0])), "exp_": lambda y: y.exp_(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_hooks_that_keep_what_they_are_given_do_not_see_it_overwritten(write):
+    """An op in place saves what was there before, also where a hook hands back the very tensor."""
+
+    def gradient(hooks):
+        x = metagrad.tensor([0.5, 0.7], requires_grad=True)
+        with hooks:
+            y = x * 1
+            WRITES[write](y)
+        (y * y).sum().backward()
+        return x.grad.tolist()
+
+    graph = metagrad.autograd.graph
+    expected = gradient(contextlib.nullcontext())
+    assert gradient(graph.saved_tensors_hooks(lambda t: t, lambda t: t)) == expected
+    assert gradient(graph.save_on_cpu()) == expected

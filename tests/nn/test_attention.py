@@ -136,6 +136,12 @@ def test_leading_dimensions_broadcast():
     ])  # fmt: skip
 
 
+def test_dropout_of_five_dimensions_with_a_mask_that_is_learned():
+    q, mask = metagrad.randn(2, 2, 2, 3, 4), metagrad.zeros(3, 3, requires_grad=True)
+    for p in (0.5, 1.0):
+        assert F.scaled_dot_product_attention(q, q, q, mask, p).shape == (2, 2, 2, 3, 4)
+
+
 def test_empty_and_half_precision():
     q = metagrad.zeros(2, 0, 4)
     assert F.scaled_dot_product_attention(q, q, q).shape == (2, 0, 4)

@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import threading
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_pickled_result_requires_a_gradient_still():
 
 
 def test_attributes_of_a_deep_copy_are_copies_too():
-    for x in (mg.ones(2), mg.nn.Parameter(mg.ones(2)), mg.nn.Buffer(mg.ones(2))):
+    for x in (mg.ones(2), mg.nn.Buffer(mg.ones(2))):
         x.names, x.other, x.own = ["a"], mg.zeros(2), x
         y, other = copy.deepcopy([x, x.other])
         y.names.append("b")
@@ -73,3 +74,28 @@ def test_attributes_of_a_deep_copy_are_copies_too():
         assert x.names == ["a"] and x.other.tolist() == [0, 0]
         assert y.own is y and y.other is other
         assert copy.copy(x).names is x.names
+
+
+def test_a_deep_copy_of_a_parameter_leaves_what_hangs_on_it():
+    """As in PyTorch, so that a layer can be copied whatever a program keeps there, such as a lock."""
+    layer = mg.nn.Linear(2, 2)
+    layer.weight.lock, layer.weight.owner = threading.Lock(), layer
+    copied = copy.deepcopy(layer)
+    assert copied.weight.tolist() == layer.weight.tolist() and not hasattr(copied.weight, "lock")
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, copy.copy, lambda b: pickle.loads(pickle.dumps(b))])
+def test_a_buffer_that_was_copied_is_registered(way):
+    module = mg.nn.Module()
+    module.mean = way(mg.nn.Buffer(mg.ones(2)))
+    assert list(module.state_dict()) == ["mean"] and module.double().mean.dtype is mg.float64
+
+
+def test_a_deep_copy_of_a_buffer_is_as_persistent():
+    module = mg.nn.Module()
+    module.scratch = copy.deepcopy(mg.nn.Buffer(mg.ones(2), persistent=False))
+    assert not module.state_dict() and [name for name, _ in module.named_buffers()] == ["scratch"]
+
+
+def test_a_module_goes_where_a_tensor_is():
+    assert mg.nn.Linear(1, 1).to(tensor=mg.zeros(1, dtype=mg.float64)).weight.dtype is mg.float64

@@ -1,5 +1,6 @@
 """Corners of ops that have right answers, or none."""
 
+import numpy as np
 import pytest
 
 import metagrad
@@ -51,3 +52,18 @@ def test_uniform_numbers_of_small_types_are_below_1(kind):
         drawn = draw().float()
         assert 0.99 < drawn.max().item() < 1 and drawn.min().item() >= 0
         assert abs(drawn.mean().item() - 0.5) < 0.01
+
+
+@pytest.mark.parametrize("extent", [10, 2000])
+def test_second_derivatives_through_a_choice(extent):
+    """Large choices go by the bits of arrays, which a gradient that is recorded has not."""
+    values = np.linspace(-2, 2, extent)
+    x, c = metagrad.tensor(values, requires_grad=True), metagrad.tensor(values > 0.3)
+    for y, expected in (
+        (metagrad.where(c, x * x, x), np.where(values > 0.3, 12 * values**2, 2)),
+        (metagrad.where(c, x * x, 0.0), np.where(values > 0.3, 12 * values**2, 0)),
+        ((x * x).masked_fill(c, 0.0), np.where(values > 0.3, 0, 12 * values**2)),
+    ):
+        (first,) = metagrad.autograd.grad((y**2).sum(), x, create_graph=True)
+        (second,) = metagrad.autograd.grad(first.sum(), x)
+        np.testing.assert_allclose(second.numpy(), expected, atol=1e-12)

@@ -15,6 +15,9 @@ from metagrad.autograd.variable import Variable, unwrap, wrap
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
 
 
+_SECOND_FIRST = frozenset({"Mul", "Div", "Matmul"})  # ops whose second operand PyTorch packs before the first
+
+
 class saved_tensors_hooks:
     """While it is on, what an op saves for its gradient is passed through ``pack``, and through ``unpack`` when it is needed.
 
@@ -49,12 +52,11 @@ class saved_tensors_hooks:
         An input is given to the user's function as it is, with its history; a result without, or the node would hold itself.
         """
         kept, froms = list(node.saved), [where for where, _, _ in node.origins]
-        for at in (
-            reversed(range(len(kept))) if froms == [0, 1] else range(len(kept))
-        ):  # as PyTorch: ``other``, ``self``
+        order = range(len(kept))
+        for at in reversed(order) if type(node).__name__ in _SECOND_FIRST else order:
             if isinstance(kept[at], np.ndarray):
                 known = froms[at] is not None and froms[at] >= 0
-                kept[at] = Packed(self.packed(inputs[froms[at]] if known else wrap(kept[at])))
+                kept[at] = Packed(self.packed, inputs[froms[at]] if known else wrap(kept[at]))
         node.saved = tuple(kept)
         node.origins = tuple([(where, [0], 0) for where, _, _ in node.origins])  # what was packed is not overwritten
         node.unpack, node.attended = self.unpacked, True

@@ -5,6 +5,7 @@ Which of the arrays that a node keeps is the input, and which the result, is kno
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from metagrad.autograd.errors import FREED, freed, gone
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.typing import Array
 
 # PyTorch's names of a node's inputs and of its result, and their numbers here.
 _INPUTS = {"self": 0, "mat1": 0, "input": 0, "other": 1, "mat2": 1, "weight": 1, "exponent": 1}
@@ -24,8 +26,13 @@ SAVED_NAMES = (*_INPUTS, *_RESULTS, *_ATTRIBUTES, "self_sym_sizes")
 class Packed:
     """What ``pack`` made of a tensor."""
 
-    def __init__(self, content: Any) -> None:
-        self.content = content
+    def __init__(self, pack: Callable[[Any], Any], tensor: Any) -> None:
+        self.content, self.pack = pack(tensor), pack
+        self.source: Callable[[], Any] = weakref.ref(tensor.array)
+
+    def of_a_copy(self, array: Array) -> Packed:
+        """The same of a copy, if it is this array that was packed, which is about to be written to."""
+        return Packed(self.pack, wrap(array.copy())) if self.source() is array else self
 
 
 def no_tensor(found: Any) -> TypeError:
@@ -68,7 +75,7 @@ class SavedTensor:
             raise RuntimeError(
                 "Calling register_hooks on a saved tensor after it has been freed. " + freed(node.op_name).args[0]
             )
-        content = packed_by(pack_hook, _tensor(node, at).detach())
+        packed = Packed(lambda x: packed_by(pack_hook, x), _tensor(node, at).detach())
 
         def unpack(content: Any) -> Any:
             found = unpack_hook(content)
@@ -76,7 +83,7 @@ class SavedTensor:
                 raise no_tensor(found)
             return found
 
-        node.saved = (*node.saved[:at], Packed(content), *node.saved[at + 1 :])
+        node.saved = (*node.saved[:at], packed, *node.saved[at + 1 :])
         node.origins = (*node.origins[:at], (node.origins[at][0], [0], 0), *node.origins[at + 1 :])
         node.unpack, node.attended = unpack, True
 

@@ -21,6 +21,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.function import observers as observers_of_ops
 from metagrad.autograd.mode import enable_grad, mode
+from metagrad.autograd.saved import Packed
 from metagrad.autograd.transforms import check_own, check_room, opened, shares, tangents_of
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
@@ -363,6 +364,8 @@ def bump(target: Any) -> None:
 def _keep_overwritten(node: Function, target: Any) -> None:
     """If the op that computed the result saved the very array it now overwrites, let it keep a copy of its own."""
     array = target.array
+    if node.unpack is not None:  # a hook was given it, and may have kept it as it is
+        node.saved = tuple([a.of_a_copy(array) if a.__class__ is Packed else a for a in node.saved])
     if any(a is array for a in node.saved):
         kept = wrap(array.copy())
         for level, tangent in tangents_of(target):

@@ -128,7 +128,7 @@ class ContinuousBernoulli(ExponentialFamily):
     def _middle(self) -> tuple[Tensor, Tensor, Tensor]:
         """Where probs is near ½, t = logits, 0 elsewhere, and -|t|, a harmless value there."""
         p, t = self.probs, self.logits
-        near = (p > self._lims[0]) & (p <= self._lims[1])
+        near = (p > self._lims[0]) & (p <= self._lims[1]) | (t.abs() < finfo(t.dtype).eps ** (1 / 6))
         return near, t.masked_fill(~near, 0), -t.abs().masked_fill(near, 1)
 
     def _log_area(self) -> Tensor:
@@ -158,22 +158,26 @@ class ContinuousBernoulli(ExponentialFamily):
         rest = self._log_area() - t.relu()
         return selection.where(t > 0, (value - 1) * t, value * t) - rest
 
-    def _fall(self) -> Tensor:
-        """-|t|, and next to nothing where t is 0."""
-        return (-self.logits.abs()).clamp(max=-(finfo(self._param.dtype).eps ** 2))
+    def _even(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Where the density is nearly even, t = logits there and 0 elsewhere, and -|t|, a harmless value there."""
+        t = self.logits
+        near = t.abs() < finfo(t.dtype).eps ** 0.25
+        return near, t.masked_fill(~near, 0), -t.abs().masked_fill(near, 1)
 
     def cdf(self, value: Tensor) -> Tensor:
-        fall, value = self._fall(), self._checked(value).clamp(0.0, 1.0)
-        falling = exponential.expm1(fall * value) / exponential.expm1(fall)
-        return selection.where(self.logits > 0, exponential.exp(fall * (1 - value)) * falling, falling)
+        (near, small, fall), x = self._even(), self._checked(value).clamp(0.0, 1.0)
+        falling = exponential.expm1(fall * x) / exponential.expm1(fall)
+        exact = selection.where(self.logits > 0, exponential.exp(fall * (1 - x)) * falling, falling)
+        return selection.where(near, x - x * (1 - x) * small / 2 * (1 - (1 - 2 * x) * small / 6), exact)
 
     def icdf(self, value: Tensor) -> Tensor:
-        fall, up = self._fall(), self.logits > 0
+        (near, small, fall), up = self._even(), self.logits > 0
         u = selection.where(up, 1 - value, value)
         end = u == 1  # where e⁻ᵃ is lost beside 1
         found = exponential.log1p(u.masked_fill(end, 0) * exponential.expm1(fall)) / fall
         found = found.masked_fill(end, 1)
-        return selection.where(up, 1 - found, found)
+        even = value + value * (1 - value) * small / 2 * (1 + (1 - 2 * value) * small / 3)
+        return selection.where(near, even, selection.where(up, 1 - found, found))
 
     def entropy(self) -> Tensor:
         near, small, fall = self._middle()

@@ -58,6 +58,9 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     return tensor.normal_(mean, std, generator=generator)
 
 
+_NEVER = 36.0  # −ln of a share of the greatest density so small that numbers of less are never drawn
+
+
 @no_grad()
 def trunc_normal_(
     tensor: Tensor,
@@ -89,6 +92,8 @@ def trunc_normal_(
             tensor.copy_(where(outside, tensor.clone().normal_(mean, std, generator=generator), tensor))
         return tensor
     nearest = min(max(below, 0.0), above)  # where the density is greatest
+    reach = math.sqrt(nearest**2 + 2 * _NEVER)
+    a, b = (a if below > -reach else mean - reach * std), (b if above < reach else mean + reach * std)
 
     def refused(x: Tensor) -> Tensor:
         log_density = (nearest**2 - ((x - mean) / std) ** 2) / 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Any, ClassVar
 
 from metagrad.autograd.variable import Variable, wrap
@@ -46,8 +45,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         copied: Any = wrap(copied_array(self, memo), self._requires_grad, type(self))  # without the gradient
-        memo[id(self)] = copied
-        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        memo[id(self)] = copied  # nor what a program hung on it, as in PyTorch
         return copied
 
     def __repr__(self) -> str:
@@ -79,6 +77,11 @@ class Buffer(Tensor):
         self: Any = wrap(data.array.view() if isinstance(data, Variable) else tensor(data).array, kind=cls)
         self.persistent = persistent
         return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied: Any = super().__deepcopy__(memo)
+        copied.persistent = getattr(self, "persistent", True)
+        return copied
 
 
 _memory: Any = Variable.__dict__["array"]  # where a tensor's array is kept

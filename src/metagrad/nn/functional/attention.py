@@ -65,7 +65,7 @@ def plain_attention(
 
 def dropout_scales(shape: tuple[int, ...], causal: bool, p: float, seed: int, dtype: DTypeLike) -> Array:
     """The factors that the kernel draws block by block, as one array."""
-    whole = np.zeros((1,) * (4 - len(shape)) + shape, dtype)
+    whole = np.zeros((*_lead_of_two(shape[:-2]), *shape[-2:]), dtype)
     settings = kernel.Settings(1.0, dropout=p, drawn=seed)
     for group in kernel.blocks(whole.shape, causal):
         for b in group:

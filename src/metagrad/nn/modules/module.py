@@ -88,8 +88,7 @@ class Module(Hooked, Placement, StateKeeper):
 
     def __setattr__(self, name: str, value: Any) -> None:
         taken = name in self.__dict__.get("_parameters", ()) and not isinstance(value, Parameter)
-        known = isinstance(value, (Parameter, Module)) or isinstance(value, Buffer) and hasattr(value, "persistent")
-        if known and not taken:
+        if isinstance(value, (Parameter, Module, Buffer)) and not taken:
             if "_parameters" not in self.__dict__:
                 kind = "module" if isinstance(value, Module) else "parameters"
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
@@ -98,7 +97,7 @@ class Module(Hooked, Placement, StateKeeper):
             if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             elif isinstance(value, Buffer):
-                self.register_buffer(name, value, value.persistent)
+                self.register_buffer(name, value, getattr(value, "persistent", True))
             else:
                 self._modules[name] = registered(self, "module", name, value)
             return

@@ -39,6 +39,7 @@ class Placement:
 
         Raises TypeError for a dtype that is not floating-point or complex.
         """
+        args = args or ((kwargs["tensor"],) if "tensor" in kwargs else ())
         kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
         if kind is not None and kind.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
