@@ -93,7 +93,8 @@ def trunc_normal_(
         return tensor
     nearest = min(max(below, 0.0), above)  # where the density is greatest
     reach = math.sqrt(nearest**2 + 2 * _NEVER)
-    a, b = (a if below > -reach else mean - reach * std), (b if above < reach else mean + reach * std)
+    if above - below > 4 * (reach - abs(nearest)):  # too far apart for uniform numbers, most of which would be refused
+        a, b = max(a, mean - reach * std), min(b, mean + reach * std)
 
     def refused(x: Tensor) -> Tensor:
         log_density = (nearest**2 - ((x - mean) / std) ** 2) / 2
