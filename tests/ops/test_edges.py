@@ -120,28 +120,8 @@ def losses_at_infinity(lib):
 
 def activations_at_the_edges(lib):
     values = [INF, -INF, NAN, 1e30, -1e30, 0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 6.0]
-    names = "celu elu selu hardshrink softshrink hardtanh relu6 leaky_relu softplus logsigmoid hardsigmoid tanhshrink hardswish"
-    many = values * 32  # PyTorch's loop over few elements lets the gradient through at nan, the one over many does not
-    return [gradient(lib, getattr(lib.nn.functional, name), many, "float32") for name in names.split()]
-
-
-def signs_of_zeros(lib):
-    """The sign of 0, as 1 / 0, of what cuts numbers off there."""
-    x, zeros = lib.tensor([-0.0, 0.0, 1.0] * 64), lib.tensor([0.0, -0.0, 0.0] * 64)
-    functional = lib.nn.functional
-    found = [functional.elu(x, 0.5), functional.celu(x), functional.selu(x), functional.softshrink(x), x.clamp(0, 2)]
-    found += [x.clamp(max=0), x.clamp_min(0), x.clamp(zeros, zeros), lib.fmax(x, zeros), lib.fmin(x, zeros)]
-    return [(1 / y[:3]).tolist() for y in found]
-
-
-def shrunk_halves(lib):
-    """hardshrink rounds λ to the dtype, too: what equals it then is shrunk."""
-    x = lib.tensor([0.3, -0.3, 0.301, 0.305, 0.5]).bfloat16()
-    return [f(x, 0.3).tolist() for f in (lib.nn.functional.hardshrink, lib.nn.functional.softshrink)]
-
-
-def logits_of_nan(lib):
-    return gradient(lib, lambda x: lib.logit(x, eps=0.1), [NAN, 0.5, 0.05, INF] * 64, "float32")
+    names = "celu elu selu hardshrink softshrink hardtanh relu6 leaky_relu softplus logsigmoid hardsigmoid tanhshrink"
+    return [gradient(lib, getattr(lib.nn.functional, name), values, "float32") for name in names.split()]
 
 
 def halves_and_numbers(lib):
@@ -190,8 +170,7 @@ def copies(lib):
 
 
 CASES = [quotients, kinds, sums_that_wrap, outs, without_beta, deviations, sums_of_exponentials, gammas, shrunk, copies,
-         losses_at_infinity, activations_at_the_edges, signs_of_zeros, shrunk_halves, logits_of_nan, halves_and_numbers,
-         slopes_of_halves_and_numbers]  # fmt: skip
+         losses_at_infinity, activations_at_the_edges, halves_and_numbers, slopes_of_halves_and_numbers]  # fmt: skip
 
 
 def same(x, y):

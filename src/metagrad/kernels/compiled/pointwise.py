@@ -81,12 +81,12 @@ def hardtanh(x: Array, y: Array, low: np.float32, high: np.float32) -> None:
 
 @native
 def hardtanh_backward(x: Array, g: Array, out: Array, low: np.float32, high: np.float32) -> None:
-    """g where low < x < high, else 0."""
+    """g, or 0 where x ≤ low or x ≥ high."""
     zero = x.dtype.type(0)
     for i in range(len(x)):
         d = g[i]
-        d = d if x[i] > low else zero
-        out[i] = d if x[i] < high else zero
+        d = zero if x[i] <= low else d
+        out[i] = zero if x[i] >= high else d
 
 
 @native
@@ -107,8 +107,8 @@ def hardswish_backward(x: Array, g: Array, out: Array) -> None:
     for i in range(len(x)):
         d = g[i]
         between = d * (x[i] * third + half)
-        d = d if x[i] >= three else between
-        out[i] = zero if x[i] <= -three else d
+        d = between if x[i] < three else d
+        out[i] = zero * g[i] if x[i] <= -three else d
 
 
 @native
@@ -126,12 +126,12 @@ def _elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
     for i in range(len(x)):
         v = x[i]
         curve = alpha * expm1((zero if v > zero else v) * rate)
-        y[i] = curve if v < zero else v
+        y[i] = v if v > zero else curve
 
 
 @native
 def elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
-    """y = α (eʳˣ − 1) where x < 0, else x, for which blocks of positive numbers need no exponential."""
+    """y = x where x > 0, else α (eʳˣ − 1), for which blocks of positive numbers need no exponential."""
     for start in range(0, len(x), _BLOCK):
         some, to = x[start : start + _BLOCK], y[start : start + _BLOCK]
         if _is_positive(some):
@@ -146,7 +146,7 @@ def _elu_backward(x: Array, g: Array, out: Array, alpha: np.float32, rate: np.fl
     for i in range(len(x)):
         v, d = x[i], g[i]
         curve = d * (alpha * rate * exp((zero if v > zero else v) * rate))
-        out[i] = d if v > zero else curve
+        out[i] = curve if v <= zero else d
 
 
 @native

@@ -55,7 +55,9 @@ class Hardtanh(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return select((x > self.low) & (x < self.high), grad, 0.0)
+        return select(
+            (x <= self.low) | (x >= self.high), 0.0, grad
+        )  # nan is neither, so that it is seen in the gradient
 
 
 class Hardsigmoid(Pointwise):
@@ -75,11 +77,11 @@ class Softshrink(Pointwise):
 
     def forward(self, x: Array, lambd: float) -> Array:
         if self.needs[0]:
-            self.outside = (x < -lambd) | (x > lambd)
-        return select(x > lambd, x - lambd, select(x < -lambd, x + lambd, x * 0 + 0))  # nan stays, −0 becomes 0
+            self.inside = (x >= -lambd) & (x <= lambd)
+        return select(x > lambd, x - lambd, select(x < -lambd, x + lambd, x * 0))
 
     def backward(self, grad: Array) -> Array:
-        return select(self.outside, grad, 0.0)
+        return select(self.inside, 0.0, grad)
 
 
 class Threshold(Pointwise):
@@ -114,14 +116,14 @@ _leaky_relu = in_single(LeakyRelu.apply)
 
 
 class Elu(Pointwise):
-    """y = α (eʳˣ − 1) where x < 0, else x;   ∂L/∂x = ∂L/∂y where x > 0, else ∂L/∂y · α r eʳˣ."""
+    """y = x where x > 0, else α (eʳˣ − 1);   ∂L/∂x = ∂L/∂y · α r eʳˣ where x ≤ 0, else ∂L/∂y."""
 
     loops = Loops(compiled.elu, compiled.elu_backward)
 
     def forward(self, x: Array, alpha: float, rate: float) -> Array:
         self.save(x)
         self.alpha, self.rate = alpha, rate
-        return select(x < 0, alpha * np.expm1(self.exponent(x)), x)
+        return select(x > 0, x, alpha * np.expm1(self.exponent(x)))
 
     def exponent(self, x: Array) -> Array:
         """rx where x < 0, else 0."""
@@ -130,7 +132,7 @@ class Elu(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return select(x > 0, grad, grad * (self.alpha * self.rate * exponential(self.exponent(x))))
+        return select(x <= 0, grad * (self.alpha * self.rate * exponential(self.exponent(x))), grad)
 
 
 _elu = in_single(lambda x, alpha, rate=1.0: Elu.apply(floats("elu", x), alpha=alpha, rate=rate))
@@ -234,7 +236,7 @@ class Hardswish(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return select(x <= -3, 0.0, select(x >= 3, grad, grad * (x / 3 + 0.5)))
+        return select(x <= -3, 0.0, select(x < 3, grad * (x / 3 + 0.5), grad))
 
 
 _hardswish = in_single(lambda x: Hardswish.apply(floats("hardswish", x)))

@@ -99,19 +99,20 @@ def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
     tensor([-1.,  0.,  2.])
     """
     refuse("hardshrink", input, "biuc")
-    return Hardshrink.apply(input, lambd=float(input.array.dtype.type(lambd)))
+    return Hardshrink.apply(input, lambd=float(lambd))
 
 
 class Hardshrink(Pointwise):
     """y = x where |x| > λ, else 0;   ∂L/∂x = ∂L/∂y where |x| > λ, else 0."""
 
     def forward(self, x: Array, lambd: float) -> Array:
+        inside = (x >= -lambd) & (x <= lambd)
         if self.needs[0]:
-            self.outside = (x < -lambd) | (x > lambd)
-        return select((x >= -lambd) & (x <= lambd), 0.0, x)  # nan stays, and has no gradient
+            self.inside = inside
+        return select(inside, 0.0, x)
 
     def backward(self, grad: Array) -> Array:
-        return select(self.outside, grad, 0.0)
+        return select(self.inside, 0.0, grad)
 
 
 class Prelu(Pointwise):

@@ -95,9 +95,8 @@ class Clamp(Pointwise):
                 x, x.dtype.type(-np.inf if low is None else low), x.dtype.type(np.inf if high is None else high)
             )
         else:
-            y = x if low is None else np.maximum(*((low, x) if _is_number(low) else (x, low)))
-            y = y if high is None else np.minimum(*((high, y) if _is_number(high) else (y, high)))
-            # of equal numbers, 0 and −0, NumPy takes the second
+            y = x if low is None else np.maximum(x, low)
+            y = y if high is None else np.minimum(y, high)
         if self.needs[0]:
             within = True if low is None else np.greater_equal(x, low)
             self.within = within if high is None else within & np.less_equal(x, high)
@@ -253,9 +252,9 @@ def _extremum(op: type[Extremum], x: Operand, y: Operand, ufunc: np.ufunc, loses
 class _Chosen(Pointwise):
     """z = the larger (smaller) of x and y, the one that is not nan;   ∂L/∂z goes to the one chosen, to x where equal."""
 
-    def forward(self, x: Array, y: Array, chooses: np.ufunc) -> Array:
+    def forward(self, x: Array, y: Array, ufunc: np.ufunc, chooses: np.ufunc) -> Array:
         self.first = chooses(x, y) | np.isnan(y)
-        return select(self.first, x, y)
+        return ufunc(x, y)
 
     def backward(self, grad: Array) -> tuple[Array, Array]:
         return np.where(self.first, grad, 0.0), np.where(self.first, 0.0, grad)
@@ -301,4 +300,4 @@ def _chosen(op: type[_Chosen], x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: n
     x, y = operands(x, y)
     if x.array.dtype.kind not in "fV":
         return applied(ufunc, unwrap(x), unwrap(y))
-    return op.apply(x, y, chooses=chooses)
+    return op.apply(x, y, ufunc=ufunc, chooses=chooses)

@@ -50,7 +50,7 @@ class Logit(Pointwise):
     def forward(self, x: Array, eps: float | None) -> Array:
         self.save(x)
         low = 0.0 if eps is None else eps
-        self.inside = (x >= low) & (x <= 1 - low)
+        self.inside = ~((x < low) | (x > 1 - low))  # nan is, so that it is seen in the gradient too
         self.outside = np.nan if eps is None else 0.0
         z = x if eps is None else np.clip(x, x.dtype.type(eps), x.dtype.type(1 - eps))
         return np.log(z / (1 - z))
