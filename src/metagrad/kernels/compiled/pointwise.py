@@ -108,7 +108,7 @@ def hardswish_backward(x: Array, g: Array, out: Array) -> None:
         d = g[i]
         between = d * (x[i] * third + half)
         d = between if x[i] < three else d
-        out[i] = zero * g[i] if x[i] <= -three else d
+        out[i] = zero if x[i] <= -three else d
 
 
 @native
