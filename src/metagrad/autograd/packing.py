@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd import function
-from metagrad.autograd.saved import Packed, no_tensor, packed_by
-from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.autograd.saved import Packed, packed_by, unpacked_by
+from metagrad.autograd.variable import unwrap, wrap
 
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
 
@@ -66,11 +66,8 @@ class saved_tensors_hooks:
         return packed_by(self.pack_hook, tensor)
 
     def unpacked(self, content: Any) -> Any:
-        """The tensor again; raises TypeError if the user's function gives something else."""
-        found = self.unpack_hook(content)
-        if not isinstance(found, Variable):
-            raise no_tensor(found)
-        return found
+        """The tensor again."""
+        return unpacked_by(self.unpack_hook, content)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Which of the arrays that a node keeps is the input, and which the result, is kno
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -35,13 +36,6 @@ class Packed:
         return Packed(self.pack, wrap(array.copy())) if self.source() is array else self
 
 
-def no_tensor(found: Any) -> TypeError:
-    """What to raise where a hook should have given a tensor back."""
-    return TypeError(
-        f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
-    )
-
-
 def packed_by(pack_hook: Callable[[Any], Any], tensor: Any) -> Any:
     """What the user's function makes of a tensor; raises RuntimeError if it writes to it."""
     before = tensor._counter[0]
@@ -51,6 +45,16 @@ def packed_by(pack_hook: Callable[[Any], Any], tensor: Any) -> Any:
         raise RuntimeError(
             "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be "
             "modified by in-place operations as this can lead to unexpected side-effects."
+        )
+    return found
+
+
+def unpacked_by(unpack_hook: Callable[[Any], Any], content: Any) -> Any:
+    """The tensor again; raises TypeError if the user's function gives something else."""
+    found = unpack_hook(content)
+    if not isinstance(found, Variable):
+        raise TypeError(
+            f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
         )
     return found
 
@@ -76,16 +80,9 @@ class SavedTensor:
                 "Calling register_hooks on a saved tensor after it has been freed. " + freed(node.op_name).args[0]
             )
         packed = Packed(lambda x: packed_by(pack_hook, x), _tensor(node, at).detach())
-
-        def unpack(content: Any) -> Any:
-            found = unpack_hook(content)
-            if not isinstance(found, Variable):
-                raise no_tensor(found)
-            return found
-
         node.saved = (*node.saved[:at], packed, *node.saved[at + 1 :])
         node.origins = (*node.origins[:at], (node.origins[at][0], [0], 0), *node.origins[at + 1 :])
-        node.unpack, node.attended = unpack, True
+        node.unpack, node.attended = functools.partial(unpacked_by, unpack_hook), True
 
 
 class SavedAttribute:

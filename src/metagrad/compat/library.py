@@ -93,9 +93,8 @@ class CustomOpDef:
                 return (None, *given) if isinstance(given, (tuple, list)) else (None, given)
 
         def apply(*inputs: Any, **further: Any) -> Any:
-            if (
-                signature is not None
-            ):  # what a context and a gradient are given does not depend on how the op was called
+            # What a context and a gradient are given does not depend on how the op was called.
+            if signature is not None:
                 bound = signature.bind(*inputs, **further)
                 bound.apply_defaults()
                 inputs, further = bound.args, bound.kwargs

@@ -80,6 +80,11 @@ def _around_zero(k: Array) -> Array:
     return found
 
 
+def _falling_mean(t: Tensor) -> Tensor:
+    """The mean of the density eᵗˣ, x from 0 to 1, for t < 0."""
+    return exponential.exp(t) / exponential.expm1(t) - 1 / t
+
+
 class ContinuousBernoulli(ExponentialFamily):
     """p(x) ∝ probsˣ (1 - probs)^(1 - x) for x between 0 and 1. Source: Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845.
 
@@ -129,6 +134,14 @@ class ContinuousBernoulli(ExponentialFamily):
         """Where probs is near ½, t = logits, 0 elsewhere, and -|t|, a harmless value there."""
         p, t = self.probs, self.logits
         near = (p > self._lims[0]) & (p <= self._lims[1]) | (t.abs() < finfo(t.dtype).eps ** (1 / 6))
+        return self._apart(near)
+
+    def _even(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The same where the density is nearly even."""
+        return self._apart(self.logits.abs() < finfo(self.logits.dtype).eps ** 0.25)
+
+    def _apart(self, near: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        t = self.logits
         return near, t.masked_fill(~near, 0), -t.abs().masked_fill(near, 1)
 
     def _log_area(self) -> Tensor:
@@ -140,7 +153,7 @@ class ContinuousBernoulli(ExponentialFamily):
     @property
     def mean(self) -> Tensor:
         near, small, fall = self._middle()
-        low = exponential.exp(fall) / exponential.expm1(fall) - 1 / fall  # for -a, and 1 minus it for a
+        low = _falling_mean(fall)  # for -a, and 1 minus it for a
         exact = selection.where(self.logits > 0, 1 - low, low)
         return selection.where(near, 0.5 + (1 / 12 - small**2 / 720) * small, exact)
 
@@ -157,12 +170,6 @@ class ContinuousBernoulli(ExponentialFamily):
         value, t = self._checked(value, self._param.dtype), self.logits
         rest = self._log_area() - t.relu()
         return selection.where(t > 0, (value - 1) * t, value * t) - rest
-
-    def _even(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Where the density is nearly even, t = logits there and 0 elsewhere, and -|t|, a harmless value there."""
-        t = self.logits
-        near = t.abs() < finfo(t.dtype).eps ** 0.25
-        return near, t.masked_fill(~near, 0), -t.abs().masked_fill(near, 1)
 
     def cdf(self, value: Tensor) -> Tensor:
         (near, small, fall), x = self._even(), self._checked(value).clamp(0.0, 1.0)
@@ -181,6 +188,5 @@ class ContinuousBernoulli(ExponentialFamily):
 
     def entropy(self) -> Tensor:
         near, small, fall = self._middle()
-        mean = exponential.exp(fall) / exponential.expm1(fall) - 1 / fall  # that of -a, which has the same entropy
-        exact = (exponential.expm1(fall) / fall).log() - fall * mean
+        exact = (exponential.expm1(fall) / fall).log() - fall * _falling_mean(fall)  # -a has the same entropy
         return selection.where(near, (-1 / 24 + small**2 / 960) * small**2, exact)

@@ -29,9 +29,8 @@ def compute(formula: Formula, arrays: Mapping[int, Array], unit: int, repeated: 
     repeated: rows of so many elements that every chunk gets as they are, in the place of the values noted.
     """
     rows = {number: x if _is_column(x, unit) else x.reshape(-1, *[unit] * (unit > 1)) for number, x in arrays.items()}
-    length = (
-        tuning.POINTWISE_CHUNK if len(formula.steps) > 1 else tuning.POINTWISE_CHUNK_READ_ONCE
-    )  # nothing read twice
+    # Where nothing is read twice the cache is no help, and chunks are longer.
+    length = tuning.POINTWISE_CHUNK if len(formula.steps) > 1 else tuning.POINTWISE_CHUNK_READ_ONCE
     cost = unit * len(formula.steps) * tuning.POINTWISE_COST
     chunks = even_chunks(len(next(iter(rows.values()))), max(1, length // unit), get_num_threads(), cost)
     longest, row = max(c.stop - c.start for c in chunks), () if unit == 1 else (unit,)

@@ -16,9 +16,8 @@ from metagrad.kernels import tuning
 def select(c: Array, x: Array | Number, y: Array | Number) -> Array:
     """``np.where(c, x, y)``: x where c, else y."""
     if c.__class__ is np.ndarray and c.dtype == bool and c.size >= tuning.SELECT_BY_BITS:
-        arrays = [
-            a for a in (x, y) if not isinstance(a, (int, float, complex, np.generic))
-        ]  # tensors, where it is recorded
+        # In a backward pass that is recorded there are tensors among them.
+        arrays = [a for a in (x, y) if not isinstance(a, (int, float, complex, np.generic))]
         if all(a.__class__ is np.ndarray and a.shape in (c.shape, ()) for a in arrays):
             out = np.empty_like(c, np.result_type(x, y))
             select_into(out, c, x, y)

@@ -50,9 +50,8 @@ def _sum_of_sizes(a: Array, b: Array) -> np.float32:
 
 @native
 def _largest_size_single(a: Array, b: Array) -> np.float32:
-    largest = np.int32(
-        0
-    )  # as integers, the bits of floats that are not negative have their order, and those of nan are above
+    # As integers, the bits of floats that are not negative have their order, and those of nan are above.
+    largest = np.int32(0)
     for k in range(len(a)):
         bits = np.int32(np.float32(a[k] - b[k]).view(np.int32) & _REST)
         largest = bits if bits > largest else largest

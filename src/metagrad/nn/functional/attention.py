@@ -212,7 +212,7 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, s
     if not by_kernel:
         return plain_attention(query, key, value, mask, **settings)
     if not isinstance(drawn, int):
-        settings["drawn"] = drawn.reshape(_lead_of_two(lead) + drawn.shape[-2:])
+        settings = {**settings, "drawn": drawn.reshape(_lead_of_two(lead) + drawn.shape[-2:])}
     if mask is not None and len(lead) != 2:
         mask = _four(mask.expand(*lead, query.shape[-2], key.shape[-2]), lead)
     elif mask is not None and mask.ndim < 4:

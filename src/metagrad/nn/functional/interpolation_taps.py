@@ -90,9 +90,8 @@ def _cubic(n: int, o: int, scale: float | None, align: bool, real: Array) -> Tap
 def in_whole_numbers(taps: Taps) -> tuple[Taps, float]:
     """Weights for bytes, as whole numbers of 16 bits, and the unit they count: Pillow's and PyTorch's arithmetic."""
     weights = taps.weights.copy()
-    for t in range(
-        len(weights) - 1, 0, -1
-    ):  # beyond an edge its element counts several times: one weight for all of them
+    # Beyond an edge its element counts several times: one weight for all of them.
+    for t in range(len(weights) - 1, 0, -1):
         again = taps.index[t] == taps.index[t - 1]
         weights[t - 1] += np.where(again, weights[t], 0)
         weights[t] = np.where(again, 0, weights[t])

@@ -176,9 +176,7 @@ class MersenneStream(Stream):
         if isinstance(chance, np.ndarray):
             return np.asarray(self.random(size, chance.dtype if chance.dtype == np.float64 else np.float32) < chance)
         shape = _shape(size)
-        threshold = math.ceil(
-            chance * 2.0**53
-        )  # u · 2⁵³ is whole: it is below the chance's if below the next whole number
+        threshold = math.ceil(chance * 2.0**53)  # u · 2⁵³ is whole: below the chance's if below the next whole number
         first, second = threshold >> 32, threshold & (2**32 - 1)
         if _by_loop(math.prod(shape)):
             found = np.empty(math.prod(shape), bool)

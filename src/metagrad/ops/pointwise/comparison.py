@@ -119,9 +119,8 @@ def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
         raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
     values = b.array if isinstance(b, Variable) else b
     if a.array.dtype.kind == "V":  # whose own comparisons warn of nan
-        if not isinstance(
-            b, Variable
-        ):  # which is of the tensor's dtype, as is one tensor of no dimensions beside others
+        # A number is of the tensor's dtype, as is one tensor of no dimensions beside others.
+        if not isinstance(b, Variable):
             with np.errstate(all="ignore"):
                 values = float(np.asarray(values).astype(a.array.dtype))
         elif values.ndim == 0 < a.array.ndim:

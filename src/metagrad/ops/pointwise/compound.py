@@ -93,7 +93,7 @@ class Lerp(Pointwise):
         far = np.greater_equal(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
         if isinstance(
             far, np.bool_
-        ):  # one weight for all; where it is the CPU's, a GPU's arrays refuse to be multiplied by it
+        ):  # one weight for all; if it is the CPU's, a GPU's arrays refuse to be multiplied by it
             beside_gpu = isinstance(w, np.ndarray) and not isinstance(x, np.ndarray)
             return y + (w - 1) * (y - x) if far and not beside_gpu else x + w * (y - x)
         return np.where(far, y, x) + (w - far.astype(w.dtype)) * (y - x)

@@ -17,7 +17,7 @@ from metagrad.ops.operands import as_tensor, in_single, need_one_dtype, promoted
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm
-from metagrad.ops.reduce.pairs import of_all_pairs, of_all_pairs_above
+from metagrad.ops.reduce.pairs import of_all_pairs, of_all_pairs_above, slopes
 from metagrad.ops.shape.copying import contiguous
 from metagrad.ops.shape.joining import stack
 from metagrad.ops.shape.triangular import triu_indices
@@ -54,7 +54,7 @@ class Farthest(Function):
 
     def backward(self, grad: Array) -> Array:
         x, y = self.saved
-        return np.where(np.abs(x) == y[..., None], np.sign(x), 0) * grad[..., None]
+        return slopes(x, y) * grad[..., None]
 
 
 def _lengths(difference: Tensor, p: float) -> Tensor:

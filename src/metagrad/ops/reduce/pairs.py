@@ -48,7 +48,7 @@ class BySizes(Function):
             of_x = distances.gradient_of_sizes(grad, d, x, y) if self.needs[0] else None
             turned = None if d is None else d.T
             return of_x, distances.gradient_of_sizes(grad.T, turned, y, x) if self.needs[1] else None
-        terms = grad[:, :, None] * _slopes(x[:, None] - y[None], d)
+        terms = grad[:, :, None] * slopes(x[:, None] - y[None], d)
         return terms.sum(1), -terms.sum(0)
 
 
@@ -65,7 +65,7 @@ class BySizesAbove(Function):
         grad, d = self.square(grad), None if d is None else self.square(d)
         if isinstance(grad, np.ndarray):
             return distances.gradient_of_sizes(grad, d, x, x)
-        return (grad[:, :, None] * _slopes(x[:, None] - x[None], d)).sum(1)
+        return (grad[:, :, None] * slopes(x[:, None] - x[None], d)).sum(1)
 
     def square(self, above: Array) -> Array:
         """The symmetric matrix of which this stands above the diagonal."""
@@ -73,10 +73,10 @@ class BySizesAbove(Function):
         return half + half.T
 
 
-def _slopes(difference: Array, d: Array | None) -> Array:
-    """Where sizes of differences (P, R, M) have a part in d (P, R), if it is given: their signs."""
+def slopes(difference: Array, largest: Array | None) -> Array:
+    """The signs of differences (*, M); where their largest sizes (*) are given, of those alone that are it, else 0."""
     signs = np.sign(difference)
-    return signs if d is None else np.where(np.abs(difference) == d[:, :, None], signs, 0)
+    return signs if largest is None else np.where(np.abs(difference) == largest[..., None], signs, 0)
 
 
 class AboveDiagonal(Function):
