@@ -92,6 +92,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
 }
 ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's are
     "autograd.grad_mode": "autograd.interface",
+    "nn.modules.activation": "nn.modules.softmax",
     "nn.modules.batchnorm": "nn.modules.lazy",
     "nn.modules.container": "nn.modules.parameter_containers",
     "nn.modules.conv": "nn.modules.lazy",

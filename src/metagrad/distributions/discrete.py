@@ -14,7 +14,7 @@ from metagrad.distributions.gammas import Gamma
 from metagrad.distributions.utils import broadcast_all, lazy_property
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
 from metagrad.nn.functional.smooth_activation import logsigmoid, softplus
-from metagrad.ops.create import creation, like, ranges, sampling
+from metagrad.ops.create import creation, like, parametric, ranges, sampling
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.shape import broadcasting
 from metagrad.ops.special import gamma as gamma_functions
@@ -101,7 +101,7 @@ class Bernoulli(Binary, ExponentialFamily):
         return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return sampling.bernoulli(self._expanded(sample_shape))
+        return parametric.bernoulli(self._expanded(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         logits, value = broadcasting.broadcast_tensors(self.logits, self._checked(value, self._param.dtype))
@@ -228,7 +228,7 @@ class Binomial(OfTrials):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         p = self._expanded(sample_shape)
-        return sampling.binomial(self.total_count.expand(p.shape), p)
+        return parametric.binomial(self.total_count.expand(p.shape), p)
 
     def log_prob(self, value: Tensor) -> Tensor:
         n, logits = self.total_count, self.logits
@@ -311,7 +311,7 @@ class Categorical(Distribution):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         probs, count = self.probs.detach().reshape(-1, self._num_events), Size(sample_shape).numel()
-        drawn = sampling.multinomial(probs, count, replacement=True).transpose(0, 1)
+        drawn = parametric.multinomial(probs, count, replacement=True).transpose(0, 1)
         return drawn.reshape((*sample_shape, *self.batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -355,7 +355,7 @@ class Poisson(ExponentialFamily):
         return self.rate.floor()
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return sampling.poisson(self.rate.detach().expand(self._extended_shape(sample_shape)))
+        return parametric.poisson(self.rate.detach().expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self.rate.dtype)
@@ -386,7 +386,7 @@ class NegativeBinomial(OfTrials):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         rate = Gamma(self.total_count.detach(), (-self.logits.detach()).exp(), validate_args=False)
-        return sampling.poisson(rate.sample(sample_shape))
+        return parametric.poisson(rate.sample(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         n, logits, lgamma = self.total_count, self.logits, gamma_functions.lgamma

@@ -42,6 +42,7 @@ from metagrad.nn.modules.pixelshuffle import *
 from metagrad.nn.modules.pooling import *
 from metagrad.nn.modules.rnn import *
 from metagrad.nn.modules.rnn_cells import *
+from metagrad.nn.modules.softmax import *
 from metagrad.nn.modules.sparse import *
 from metagrad.nn.modules.transformer import *
 from metagrad.nn.modules.upsampling import *

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metagrad.ops.create.grids import *
+    from metagrad.ops.create.parametric import *
     from metagrad.ops.create.ranges import *
     from metagrad.ops.create.sampling import *
     from metagrad.ops.create.shared import *
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
 
 MODULES = {  # a module: the names to be found there
     "ops.create.grids": "cartesian_prod combinations meshgrid",
+    "ops.create.parametric": "bernoulli binomial multinomial normal poisson",
     "ops.create.ranges": "arange linspace logspace range",
-    "ops.create.sampling":
-        "bernoulli binomial multinomial normal poisson rand rand_like randint randint_like randn randn_like randperm",
+    "ops.create.sampling": "rand rand_like randint randint_like randn randn_like randperm",
     "ops.create.shared": "asarray from_dlpack from_numpy frombuffer",
     "ops.index.gathering": "gather index_select scatter scatter_add",
     "ops.index.masking": "argwhere masked_fill masked_scatter masked_select nonzero",

@@ -20,7 +20,9 @@
 ``margin_loss.py``          ranking, embedding and triplet losses
 ``distance.py``             cosine_similarity, pairwise_distance
 ``conv.py``                 convolution and its transpose
-``pooling.py``              maxima, means and norms of windows
+``pooling_windows.py``      the windows of pooling, checked
+``max_pooling.py``          maxima of windows
+``mean_pooling.py``         means and norms of windows
 ``adaptive_pooling.py``     pooling to a given size, at random positions, and its reversal
 ``im2col.py``               unfold, fold: patches of images as columns and back
 ``pixelshuffle.py``         pixel_shuffle, channel_shuffle
@@ -48,10 +50,11 @@ from metagrad.nn.functional.likelihood_loss import *
 from metagrad.nn.functional.linear import *
 from metagrad.nn.functional.loss import *
 from metagrad.nn.functional.margin_loss import *
+from metagrad.nn.functional.max_pooling import *
+from metagrad.nn.functional.mean_pooling import *
 from metagrad.nn.functional.multihead_attention import *
 from metagrad.nn.functional.normalization import *
 from metagrad.nn.functional.pixelshuffle import *
-from metagrad.nn.functional.pooling import *
 from metagrad.nn.functional.smooth_activation import *
 from metagrad.nn.functional.softmaxes import *
 from metagrad.ops.index.embedding import embedding as embedding

@@ -13,7 +13,9 @@ from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.windows import Uneven, evenly
-from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
+from metagrad.nn.functional.max_pooling import pooled_max
+from metagrad.nn.functional.mean_pooling import mean_over
+from metagrad.nn.functional.pooling_windows import check_input
 from metagrad.nn.functional.tuples import OutputSize, Ratio, Setting, each
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.sampling import rand

@@ -9,7 +9,8 @@
 ``container.py``             Sequential, ModuleList, ModuleDict
 ``parameter_containers.py``  ParameterList, ParameterDict
 ``linear.py``                Identity, Linear, Bilinear
-``activation.py``            ReLU, Tanh, GELU, Softmax and the other activations
+``activation.py``            ReLU, Tanh, GELU and the other activations
+``softmax.py``               Softmax, LogSoftmax, Softmin, Softmax2d
 ``sparse.py``                Embedding, EmbeddingBag
 ``rnn.py``                   RNN, LSTM, GRU
 ``rnn_cells.py``             RNNCell, LSTMCell, GRUCell

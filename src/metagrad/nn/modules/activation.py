@@ -12,38 +12,13 @@ from metagrad.ops.create.creation import full
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "SELU",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "PReLU",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
+    "CELU", "ELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid",
+    "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign",
+    "Tanh", "Tanhshrink", "Threshold",
 ]  # fmt: skip
 
 
-class _Elementwise(Module):
+class Elementwise(Module):
     """A function of one tensor, with settings that are printed."""
 
     _settings: tuple[str, ...] = ()
@@ -54,7 +29,7 @@ class _Elementwise(Module):
         return ", ".join(shown + (["inplace=True"] if getattr(self, "inplace", False) else []))
 
 
-class Sigmoid(_Elementwise):
+class Sigmoid(Elementwise):
     """σ(x) = 1 / (1 + e⁻ˣ)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -62,7 +37,7 @@ class Sigmoid(_Elementwise):
         return F.sigmoid(input)
 
 
-class Tanh(_Elementwise):
+class Tanh(Elementwise):
     """tanh x."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -70,7 +45,7 @@ class Tanh(_Elementwise):
         return F.tanh(input)
 
 
-class _InPlace(_Elementwise):
+class _InPlace(Elementwise):
     """An activation that may overwrite its input."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -91,7 +66,7 @@ class ReLU(_InPlace):
         return F.relu(input, self.inplace)
 
 
-class Hardtanh(_Elementwise):
+class Hardtanh(Elementwise):
     """x limited to [min_val, max_val]. Raises AssertionError unless min_val is less than max_val."""
 
     _settings: tuple[str, ...] = ("min_val", "max_val")
@@ -123,7 +98,7 @@ class ReLU6(Hardtanh):
         super().__init__(0.0, 6.0, inplace)
 
 
-class LeakyReLU(_Elementwise):
+class LeakyReLU(Elementwise):
     """x where x > 0, else negative_slope · x (Maas et al. 2013)."""
 
     _settings = ("negative_slope",)
@@ -137,7 +112,7 @@ class LeakyReLU(_Elementwise):
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
 
-class ELU(_Elementwise):
+class ELU(Elementwise):
     """x where x > 0, else α (eˣ − 1) (Clevert et al. 2016)."""
 
     _settings = ("alpha",)
@@ -167,7 +142,7 @@ class SiLU(_InPlace):
         return F.silu(input, self.inplace)
 
 
-class Softplus(_Elementwise):
+class Softplus(Elementwise):
     """ln(1 + e^βx) / β, and x itself where βx > threshold."""
 
     _settings = ("beta", "threshold")
@@ -181,7 +156,7 @@ class Softplus(_Elementwise):
         return F.softplus(input, self.beta, self.threshold)
 
 
-class Softsign(_Elementwise):
+class Softsign(Elementwise):
     """x / (1 + |x|)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -189,51 +164,12 @@ class Softsign(_Elementwise):
         return F.softsign(input)
 
 
-class LogSigmoid(_Elementwise):
+class LogSigmoid(Elementwise):
     """ln σ(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
         """ln σ(x)."""
         return F.logsigmoid(input)
-
-
-class _AlongDim(_Elementwise):
-    """What is computed along one dimension; ``axis`` is another name for it."""
-
-    _settings = ("dim",)
-
-    def __init__(self, dim: int | None = None, *, axis: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim if axis is None else axis
-
-
-class Softmax(_AlongDim):
-    """e^xᵢ / Σⱼ e^xⱼ along ``dim``.
-
-    >>> import metagrad
-    >>> metagrad.nn.Softmax(dim=-1)(metagrad.zeros(1, 4))
-    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Probabilities."""
-        return F.softmax(input, self.dim)
-
-
-class LogSoftmax(_AlongDim):
-    """xᵢ − ln Σⱼ e^xⱼ along ``dim``."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Log-probabilities."""
-        return F.log_softmax(input, self.dim)
-
-
-class Softmin(_AlongDim):
-    """softmax(−x) along ``dim``."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Probabilities, the largest for the smallest."""
-        return F.softmin(input, self.dim)
 
 
 class CELU(Module):
@@ -417,16 +353,3 @@ class RReLU(Module):
     def extra_repr(self) -> str:
         """The settings, as they are printed."""
         return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
-
-
-class Softmax2d(Module):
-    """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Probabilities of the channels at every position.
-
-        Raises ValueError unless the input is (N, C, H, W) or (C, H, W).
-        """
-        if input.array.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.array.ndim}D instead")
-        return F.softmax(input, -3)

@@ -6,7 +6,8 @@ from metagrad.base.dtypes import bool_ as bool
 from metagrad.base.dtypes import float32, float64, int64, uint8
 from metagrad.ops.create.creation import ones, tensor, zeros
 from metagrad.ops.create.like import full_like, ones_like, zeros_like
-from metagrad.ops.create.sampling import bernoulli, multinomial, rand, randn
+from metagrad.ops.create.parametric import bernoulli, multinomial
+from metagrad.ops.create.sampling import rand, randn
 from metagrad.ops.linalg.contraction import einsum
 from metagrad.ops.linalg.determinant import det
 from metagrad.ops.linalg.matmul import matmul

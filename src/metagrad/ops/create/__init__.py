@@ -12,7 +12,9 @@
 ``mersenne.py``           PyTorch's numbers of a seed
 ``rejection.py``          of them what is drawn until it is accepted: gamma, Poisson
 ``device_stream.py``      random numbers drawn on a GPU
-``sampling.py``           rand, randn, randint, normal, bernoulli, multinomial …
+``random_arrays.py``      uniform and normal numbers as arrays
+``sampling.py``           rand, randn, randint, rand_like …
+``parametric.py``         normal, bernoulli, poisson, multinomial: with parameters in tensors
 ``random_fill.py``        random numbers in place: uniform_, normal_ …
 ``sobol.py``              Sobol sequences: more even than random points
 ``direction_numbers.py``  of Sobol sequences

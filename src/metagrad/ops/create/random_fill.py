@@ -16,7 +16,7 @@ from metagrad.base.layouts import made_as_it_lies
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.create.random import Generator, source
-from metagrad.ops.create.sampling import continuous, normal_array, real_numbers, uniform_array
+from metagrad.ops.create.random_arrays import continuous, normal_array, real_numbers, uniform_array
 from metagrad.ops.dtype_checks import refuse
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from metagrad.ops.create import conversion, like
 from metagrad.tensors.methods.base import OpMethods
 
 if not TYPE_CHECKING:
-    random_fill, sampling = later_modules("metagrad.ops.create", "random_fill sampling")
+    parametric, random_fill = later_modules("metagrad.ops.create", "parametric random_fill")
 else:
-    from metagrad.ops.create import random_fill, sampling
+    from metagrad.ops.create import parametric, random_fill
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -55,8 +55,8 @@ class ConversionMethods(OpMethods):
     new = like.new
 
     # samples with the tensor's elements as parameters
-    bernoulli = sampling.bernoulli
-    multinomial = sampling.multinomial
+    bernoulli = parametric.bernoulli
+    multinomial = parametric.multinomial
 
     # in place
     copy_ = inplace.copy_

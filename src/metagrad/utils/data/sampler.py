@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from metagrad.base.dtypes import float64
 from metagrad.ops.create.creation import as_tensor
+from metagrad.ops.create.parametric import multinomial
 from metagrad.ops.create.random import Generator, numpy_generator
-from metagrad.ops.create.sampling import multinomial, randint, randperm
+from metagrad.ops.create.sampling import randint, randperm
 from metagrad.tensors.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
