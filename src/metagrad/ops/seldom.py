@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from metagrad.ops.reduce.softmax import *
     from metagrad.ops.reduce.statistics import *
     from metagrad.ops.reduce.variance import *
+    from metagrad.ops.shape.broadcasting import *
     from metagrad.ops.shape.diagonals import *
+    from metagrad.ops.shape.flipping import *
+    from metagrad.ops.shape.joining import *
     from metagrad.ops.shape.repeating import *
     from metagrad.ops.shape.resizing import *
     from metagrad.ops.shape.triangular import *
@@ -94,7 +97,11 @@ MODULES = {  # a module: the names to be found there
     "ops.reduce.softmax": "log_softmax logsumexp softmax",
     "ops.reduce.statistics": "corrcoef cov nanmean nansum std_mean var_mean",
     "ops.reduce.variance": "std var",
+    "ops.shape.broadcasting": "broadcast_shapes broadcast_tensors broadcast_to",
     "ops.shape.diagonals": "diag diag_embed diagflat diagonal",
+    "ops.shape.flipping": "flip fliplr flipud roll rot90",
+    "ops.shape.joining":
+        "atleast_1d atleast_2d atleast_3d block_diag cat column_stack concat concatenate dstack hstack row_stack stack vstack",
     "ops.shape.repeating": "repeat_interleave tile",
     "ops.shape.resizing": "as_strided_ resize_as_",
     "ops.shape.triangular": "tril tril_indices triu triu_indices",

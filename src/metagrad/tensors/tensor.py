@@ -25,7 +25,7 @@ from metagrad.base.size import Size, unchecked
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.ops.create import conversion, creation
-from metagrad.ops.shape import flipping, splitting, views
+from metagrad.ops.shape import splitting, views
 from metagrad.tensors.copies import as_pickled, copied_array
 from metagrad.tensors.methods import Methods
 from metagrad.tensors.methods.base import static
@@ -323,7 +323,7 @@ class Tensor(Methods):
         return iter(splitting.unbind(self))
 
     def __reversed__(self) -> Tensor:
-        return flipping.flip(self, 0) if self.array.ndim else self
+        return self.flip(0) if self.array.ndim else self
 
     def __delitem__(self, index: Any) -> None:
         raise TypeError("Tensor does not support deleting items: select what is to stay")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from metagrad.base.later import later_modules
 from metagrad.base.warning import warn_once
-from metagrad.ops.shape import broadcasting, flipping, splitting, strided, views
+from metagrad.ops.shape import splitting, strided, views
 from metagrad.tensors.methods.base import OpMethods, in_place
 
 if not TYPE_CHECKING:
-    diagonals, repeating, resizing, triangular = later_modules(
-        "metagrad.ops.shape", "diagonals repeating resizing triangular"
+    broadcasting, diagonals, flipping, repeating, resizing, triangular = later_modules(
+        "metagrad.ops.shape", "broadcasting diagonals flipping repeating resizing triangular"
     )
 else:
-    from metagrad.ops.shape import diagonals, repeating, resizing, triangular
+    from metagrad.ops.shape import broadcasting, diagonals, flipping, repeating, resizing, triangular
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
