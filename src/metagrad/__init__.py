@@ -111,12 +111,14 @@ from metagrad.ops.pointwise.comparison import *
 from metagrad.ops.reduce.reduction import *
 from metagrad.ops.linalg.matmul import *
 from metagrad.ops.shape.views import *
+from metagrad.ops.shape.permuting import *
 from metagrad.ops.shape.strided import *
 from metagrad.ops.shape.properties import *
 from metagrad.ops.index.indexing import *
 from metagrad.ops.shape.copying import *
 from metagrad.ops.shape.splitting import *
 from metagrad.ops.create.creation import *
+from metagrad.ops.create.from_data import *
 from metagrad.ops.create.like import *
 from metagrad.ops.create.conversion import *
 

@@ -13,7 +13,7 @@ import numpy as np
 from metagrad.base import dtypes
 from metagrad.base.optional import need
 from metagrad.base.typing import Array
-from metagrad.ops.create.creation import as_tensor
+from metagrad.ops.create.from_data import as_tensor
 from metagrad.ops.create.ranges import arange
 from metagrad.ops.linalg.contraction import einsum
 from metagrad.ops.shape.joining import cat, stack

@@ -12,7 +12,7 @@ from metagrad.base.layouts import strided
 from metagrad.base.naming import public
 from metagrad.base.size import Size
 from metagrad.base.warning import warn_once
-from metagrad.ops.create import creation
+from metagrad.ops.create import creation, from_data
 from metagrad.ops.create.conversion import type_names
 from metagrad.tensors.tensor import Tensor
 
@@ -42,7 +42,7 @@ class tensortype(type):
             if data[0].dtype is not cls.dtype:
                 raise TypeError(f"expected {cls.dtype} (got {data[0].dtype}): use .type(metagrad.{cls.__name__})")
             return data[0].detach()
-        return creation.tensor(data[0], dtype=cls.dtype, device=device)
+        return from_data.tensor(data[0], dtype=cls.dtype, device=device)
 
 
 class cudatype(tensortype):

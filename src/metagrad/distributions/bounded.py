@@ -15,7 +15,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.discrete import one_of
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.utils import broadcast_all
-from metagrad.ops.create import creation, sampling
+from metagrad.ops.create import from_data, sampling
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.pointwise import exponential, selection, trigonometric
 from metagrad.ops.special.bessel import i0e, i1e
@@ -55,7 +55,7 @@ class VonMises(Distribution):
             shape = self._extended_shape(sample_shape)
             loc, k = (p.detach().expand(shape).double().cpu().numpy() for p in (self.loc, self.concentration))
             drawn = (_around_zero(k) + loc + math.pi) % (2 * math.pi) - math.pi
-            return creation.as_tensor(np.asarray(drawn), dtype=self.loc.dtype, device=self.loc.device)
+            return from_data.as_tensor(np.asarray(drawn), dtype=self.loc.dtype, device=self.loc.device)
 
     def log_prob(self, value: Tensor) -> Tensor:
         k = self.concentration

@@ -15,7 +15,7 @@ from metagrad.base.warning import warn
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.transform import sum_last
-from metagrad.ops.create import creation
+from metagrad.ops.create import from_data
 from metagrad.tensors.tensor import Tensor
 
 
@@ -89,7 +89,7 @@ class Distribution:
         """The value as a tensor, validated if it is to be."""
         if self._validate_args:
             self._validate_sample(value)
-        return creation.as_tensor(value, dtype=dtype)
+        return from_data.as_tensor(value, dtype=dtype)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:

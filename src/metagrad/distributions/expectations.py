@@ -13,7 +13,7 @@ from metagrad.distributions.continuous import Exponential, Gumbel, Laplace, Norm
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.gammas import Beta, Gamma
 from metagrad.distributions.mapped import Pareto
-from metagrad.ops.create import creation
+from metagrad.ops.create import from_data
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.special import erf as error_functions
 from metagrad.ops.special import gamma as gamma_functions
@@ -27,7 +27,7 @@ def bounds(d: Distribution) -> tuple[Tensor, Tensor]:
     """The least and the greatest outcome."""
     support = d.support
     low, high = getattr(support, "lower_bound", -math.inf), getattr(support, "upper_bound", math.inf)
-    return creation.as_tensor(low), creation.as_tensor(high)
+    return from_data.as_tensor(low), from_data.as_tensor(high)
 
 
 def mean_log(p: Any) -> Tensor:

@@ -21,7 +21,7 @@ from metagrad.base.typing import Array
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.utils import broadcast_all
-from metagrad.ops.create import creation, sampling
+from metagrad.ops.create import from_data, sampling
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.index import embedding
 from metagrad.ops.pointwise import exponential, selection
@@ -52,7 +52,7 @@ def gamma_slope(a: Array, x: Array) -> Array:
     """dx/da of gamma variables, by the series above; float64 inside."""
     a64, x64 = a.astype(np.float64), x.astype(np.float64)
     ratio = x64 / a64
-    gap = np.log(x64) - gamma_functions.digamma(creation.as_tensor(a64 + 1)).numpy()
+    gap = np.log(x64) - gamma_functions.digamma(from_data.as_tensor(a64 + 1)).numpy()
     total, n = np.zeros_like(x64), 1
     while ratio.size:
         term = ratio * gap
@@ -106,7 +106,7 @@ class Gamma(_WithShapeAndRate, ExponentialFamily):
         return standard_gamma(self.concentration, self._extended_shape(sample_shape)) / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
-        value = self._checked(creation.as_tensor(value, dtype=self.rate.dtype))
+        value = self._checked(from_data.as_tensor(value, dtype=self.rate.dtype))
         a, b = self.concentration, self.rate
         return logarithms.xlogy(a, b) + logarithms.xlogy(a - 1, value) - b * value - gamma_functions.lgamma(a)
 

@@ -19,7 +19,7 @@ from metagrad.distributions.scalarmaps import ExpTransform, SigmoidTransform
 from metagrad.distributions.transform import Transform
 from metagrad.distributions.vectormaps import StickBreakingTransform
 from metagrad.nn.functional.smooth_activation import softplus
-from metagrad.ops.create import creation, sampling
+from metagrad.ops.create import creation, from_data, sampling
 from metagrad.ops.index import embedding
 from metagrad.ops.reduce import softmax as softmaxes
 from metagrad.ops.shape import broadcasting
@@ -162,7 +162,7 @@ class Multinomial(_OfClasses):
         return ways + (logits * value).sum(-1)
 
     def entropy(self) -> Tensor:
-        n = creation.tensor(float(self.total_count), dtype=self.probs.dtype)
+        n = from_data.tensor(float(self.total_count), dtype=self.probs.dtype)
         counts = Binomial(self.total_count, probs=self.probs, validate_args=False)
         values = counts.enumerate_support(expand=False)[1:]
         terms = (counts.log_prob(values).exp() * gamma_functions.lgamma(values + 1)).sum((0, -1))
@@ -188,7 +188,7 @@ class LogitRelaxedBernoulli(Bernoulli):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        self.temperature = creation.as_tensor(temperature)
+        self.temperature = from_data.as_tensor(temperature)
         super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -262,7 +262,7 @@ class ExpRelaxedCategorical(_OfClasses):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        self.temperature = creation.as_tensor(temperature)
+        self.temperature = from_data.as_tensor(temperature)
         super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:

@@ -10,7 +10,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.transform import Transform, sum_last
 from metagrad.nn.functional.smooth_activation import softplus
-from metagrad.ops.create import creation
+from metagrad.ops.create import from_data
 from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor
 
@@ -53,7 +53,7 @@ class AffineTransform(Transform):
         if isinstance(self.scale, Tensor) and self.event_dim:  # as long as the scale is, however x is shaped
             size = sum_last(self.scale.abs().log(), min(self.event_dim, self.scale.dim()))
             return size.expand(x.shape[: -self.event_dim])
-        size = creation.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
+        size = from_data.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
         return sum_last(size, self.event_dim)
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
@@ -66,7 +66,7 @@ class AffineTransform(Transform):
         if not isinstance(other, AffineTransform):
             return False
         pairs = ((self.loc, other.loc), (self.scale, other.scale))
-        return all(bool((creation.as_tensor(mine) == theirs).all()) for mine, theirs in pairs)
+        return all(bool((from_data.as_tensor(mine) == theirs).all()) for mine, theirs in pairs)
 
 
 class ExpTransform(_Rising):
@@ -91,7 +91,7 @@ class PowerTransform(_Rising):
 
     def __init__(self, exponent: Tensor | float, cache_size: int = 0) -> None:
         super().__init__(cache_size)
-        self.exponent = creation.as_tensor(exponent)
+        self.exponent = from_data.as_tensor(exponent)
 
     @property
     def sign(self) -> Tensor | int:  # type: ignore[override]

@@ -10,7 +10,7 @@ from metagrad.autograd.mode import enable_grad
 from metagrad.base.dtypes import finfo, get_default_dtype
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
-from metagrad.ops.create import creation
+from metagrad.ops.create import from_data
 from metagrad.ops.create.sampling import randn
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.shape import broadcasting, triangular
@@ -38,7 +38,7 @@ def broadcast_all(*values: Tensor | float) -> tuple[Tensor, ...]:
             raise ValueError(f"expected numbers and tensors, got {type(value).__name__}: make a tensor of it")
     known = [v for v in values if isinstance(v, Tensor)]
     kind, device = (known[0].dtype, known[0].device) if known else (get_default_dtype(), None)
-    tensors = [v if isinstance(v, Tensor) else creation.tensor(v, dtype=kind, device=device) for v in values]
+    tensors = [v if isinstance(v, Tensor) else from_data.tensor(v, dtype=kind, device=device) for v in values]
     return tuple(broadcasting.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)
 
 

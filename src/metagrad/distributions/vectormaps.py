@@ -9,7 +9,7 @@ from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.transform import Transform, at_least, sum_last
 from metagrad.nn.functional.smooth_activation import softplus
-from metagrad.ops.create import creation, ranges
+from metagrad.ops.create import creation, from_data, ranges
 from metagrad.ops.shape import joining, triangular
 from metagrad.ops.shape.padding import pad
 from metagrad.tensors.tensor import Tensor
@@ -120,7 +120,7 @@ class CorrCholeskyTransform(Transform):
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         left = 1 - (y * y).cumsum(-1)
         scale = 0.5 * _from_triangle(left, -2).log().sum(-1)
-        return scale - 2 * (x + softplus(-2 * x) - creation.tensor(2.0, dtype=x.dtype).log()).sum(-1)
+        return scale - 2 * (x + softplus(-2 * x) - from_data.tensor(2.0, dtype=x.dtype).log()).sum(-1)
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """(*, n, n) for (*, n(n-1)/2). Raises ValueError for another number of them."""

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
-from metagrad.ops.create.creation import empty, tensor
+from metagrad.ops.create.creation import empty
+from metagrad.ops.create.from_data import tensor
 from metagrad.tensors.copies import copied_array
 from metagrad.tensors.tensor import Tensor
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops.create.creation import tensor
+from metagrad.ops.create.from_data import tensor
 from metagrad.tensors.tensor import Tensor
 
 State = defaultdict[Any, dict[str, Any]]

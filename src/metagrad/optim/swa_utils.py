@@ -9,7 +9,7 @@ from typing import Any
 
 from metagrad.autograd.mode import no_grad
 from metagrad.nn import Module
-from metagrad.ops.create.creation import tensor
+from metagrad.ops.create.from_data import tensor
 from metagrad.optim.lr_scheduler.base import LRScheduler, Rates, for_each_group
 from metagrad.optim.optimizer import Optimizer
 from metagrad.tensors.tensor import Tensor

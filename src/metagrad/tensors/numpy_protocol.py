@@ -32,7 +32,7 @@ from metagrad.ops.pointwise import (
     trigonometric,
 )
 from metagrad.ops.reduce import cumulative, extrema, products, reduction
-from metagrad.ops.shape import broadcasting, copying, diagonals, flipping, joining, triangular, views
+from metagrad.ops.shape import broadcasting, copying, diagonals, flipping, joining, permuting, triangular, views
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -128,11 +128,11 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     ),  # which may be one of NumPy's bools
     np.clip: selection.clamp,
     np.reshape: views.reshape,
-    np.transpose: lambda a, axes=None: views.permute(
+    np.transpose: lambda a, axes=None: permuting.permute(
         a, tuple(axes) if axes is not None else tuple(range(a.ndim))[::-1]
     ),
-    np.swapaxes: views.transpose,
-    np.moveaxis: views.movedim,
+    np.swapaxes: permuting.transpose,
+    np.moveaxis: permuting.movedim,
     np.squeeze: lambda a, axis=None: views.squeeze(a, axis),
     np.expand_dims: lambda a, axis: views.unsqueeze(a, axis),
     np.broadcast_to: lambda array, shape: broadcasting.broadcast_to(array, shape),

@@ -24,7 +24,7 @@ from metagrad.base.later import later_modules
 from metagrad.base.size import Size, unchecked
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
-from metagrad.ops.create import conversion, creation
+from metagrad.ops.create import conversion, creation, from_data
 from metagrad.ops.shape import splitting, views
 from metagrad.tensors.copies import as_pickled, copied_array
 from metagrad.tensors.methods import Methods
@@ -71,7 +71,7 @@ class Tensor(Methods):
             source = creation.empty(*data, dtype=dtype, device=device)
         else:
             numbers = data.array if isinstance(data, Variable) else data
-            source = creation.tensor(
+            source = from_data.tensor(
                 numbers, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device
             )
         self = wrap(source.array, kind=cls)
@@ -131,7 +131,7 @@ class Tensor(Methods):
             raise TypeError(
                 f"data has to be set to a tensor, got {type(value).__name__}: make it one with metagrad.tensor()"
             )
-        array = creation.to_array(value)
+        array = from_data.to_array(value)
         if array.dtype.kind not in "fcV" and self.requires_grad:
             raise RuntimeError(
                 f"data set to a tensor that requires gradients must be floating point or complex dtype, got {array.dtype}"

@@ -17,7 +17,7 @@ from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.base.warning import warn
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.create import creation
-from metagrad.ops.create.creation import tensor
+from metagrad.ops.create.from_data import tensor
 from metagrad.ops.pointwise.complex_numbers import view_as_real
 from metagrad.tensors.tensor import Tensor
 from metagrad.testing import comparison

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from metagrad.base import dtypes
-from metagrad.ops.create.creation import as_tensor
+from metagrad.ops.create.from_data import as_tensor
 from metagrad.tensors.tensor import Tensor
 from metagrad.testing.closeness import check_close
 

@@ -11,7 +11,8 @@ from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.create.creation import empty, ones, tensor, zeros
+from metagrad.ops.create.creation import empty, ones, zeros
+from metagrad.ops.create.from_data import tensor
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [

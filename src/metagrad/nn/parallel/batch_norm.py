@@ -13,7 +13,7 @@ from typing import Any
 from metagrad.autograd.mode import no_grad
 from metagrad.base import dtypes
 from metagrad.distributed.nn.functional import all_reduce
-from metagrad.ops.create.creation import tensor
+from metagrad.ops.create.from_data import tensor
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
 

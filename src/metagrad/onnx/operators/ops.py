@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from metagrad.base.dtypes import bool_ as bool
 from metagrad.base.dtypes import float32, float64, int64, uint8
-from metagrad.ops.create.creation import ones, tensor, zeros
+from metagrad.ops.create.creation import ones, zeros
+from metagrad.ops.create.from_data import tensor
 from metagrad.ops.create.like import full_like, ones_like, zeros_like
 from metagrad.ops.create.parametric import bernoulli, multinomial
 from metagrad.ops.create.sampling import rand, randn

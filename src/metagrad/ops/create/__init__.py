@@ -1,7 +1,8 @@
 """Creation: new tensors from data, from nothing and at random, and tensors in other dtypes and on other devices.
 
 ========================  =============================================================
-``creation.py``           tensor, as_tensor, zeros, ones, full, eye …
+``creation.py``           zeros, ones, full, eye …: from nothing
+``from_data.py``          tensor, as_tensor: from numbers, lists and arrays
 ``shared.py``             asarray, from_numpy, frombuffer: memory that is there already
 ``like.py``               zeros_like, new_zeros …: like another tensor
 ``ranges.py``             arange, linspace, logspace

@@ -15,7 +15,8 @@ from metagrad.ops.index.indexing import Gather
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.shape.broadcasting import expand
 from metagrad.ops.shape.joining import stack
-from metagrad.ops.shape.views import reshape, transpose
+from metagrad.ops.shape.permuting import transpose
+from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -16,7 +16,8 @@ from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of
-from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes, tensor
+from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes
+from metagrad.ops.create.from_data import tensor
 from metagrad.ops.fitting import fitting
 from metagrad.ops.shape.strided import extent, strided
 

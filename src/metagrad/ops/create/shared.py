@@ -12,7 +12,7 @@ from metagrad.base import dtypes
 from metagrad.base.device import require_cupy
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.base.warning import warn_once
-from metagrad.ops.create.creation import as_tensor
+from metagrad.ops.create.from_data import as_tensor
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

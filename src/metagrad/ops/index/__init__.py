@@ -3,6 +3,7 @@
 =====================  ========================================================================
 ``misfits.py``         what to raise where an index or a value does not fit
 ``at.py``              taken, put and added at an index, by the kernel that fits
+``forms.py``           what an index says, in NumPy's terms
 ``indexing.py``        x[index], x[index] = v, select, narrow
 ``gathering.py``       gather, scatter, index_select: along a dimension, by a tensor of indices
 ``taking.py``          take, take_along_dim: elements by their number

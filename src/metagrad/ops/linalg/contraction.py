@@ -14,7 +14,8 @@ from metagrad.ops.operands import cast_to, result_type
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.reduce.reduction import sum as total
 from metagrad.ops.shape.diagonals import diagonal
-from metagrad.ops.shape.views import permute, reshape, shaped
+from metagrad.ops.shape.permuting import permute
+from metagrad.ops.shape.views import reshape, shaped
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -15,7 +15,8 @@ from metagrad.ops.index.sorting import sort
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.pointwise.compound import lerp
 from metagrad.ops.pointwise.selection import where
-from metagrad.ops.shape.views import movedim, reshape
+from metagrad.ops.shape.permuting import movedim
+from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

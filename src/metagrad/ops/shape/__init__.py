@@ -2,6 +2,7 @@
 
 ===================  ===========================================================
 ``views.py``         the same memory in another shape
+``permuting.py``     the same memory with its dimensions in another order
 ``broadcasting.py``  expand, broadcast_to: repeated without copying
 ``strided.py``       the same memory by any steps: as_strided, sliding windows
 ``resizing.py``      another shape, or other memory, in place

@@ -16,7 +16,7 @@ from metagrad.base.typing import Array, Dims
 from metagrad.kernels.copying import flipped, rolled
 from metagrad.ops.arguments import asks_for_a_tensor, axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
-from metagrad.ops.shape.views import transpose
+from metagrad.ops.shape.permuting import transpose
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -17,8 +17,9 @@ from metagrad.base.layouts import channels_last, channels_last_3d, inverse, memo
 from metagrad.base.result_order import steps_of
 from metagrad.base.typing import Sizes
 from metagrad.ops.arguments import asks_for_tensors, given, shape_of
+from metagrad.ops.shape.permuting import t, transpose
 from metagrad.ops.shape.strided import as_strided, in_order, located, strided
-from metagrad.ops.shape.views import squeeze, t, transpose, unsqueeze
+from metagrad.ops.shape.views import squeeze, unsqueeze
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -15,8 +15,9 @@ from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.pointwise.complex_numbers import view_as_real
 from metagrad.ops.pointwise.division import div
 from metagrad.ops.shape.padding import constant_pad_nd, pad
+from metagrad.ops.shape.permuting import transpose
 from metagrad.ops.shape.strided import unfold
-from metagrad.ops.shape.views import reshape, transpose
+from metagrad.ops.shape.views import reshape
 from metagrad.ops.signal import fft
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.base.later import later_modules
 from metagrad.base.warning import warn_once
-from metagrad.ops.shape import splitting, strided, views
+from metagrad.ops.shape import permuting, splitting, strided, views
 from metagrad.tensors.methods.base import OpMethods, in_place
 
 if not TYPE_CHECKING:
@@ -32,11 +32,11 @@ class ShapeMethods(OpMethods):
     flatten = views.flatten
     unflatten = views.unflatten
     ravel = views.ravel
-    permute = views.permute
-    transpose = swapdims = views.transpose
-    swapaxes = views.swapaxes
-    t = views.t
-    movedim = moveaxis = views.movedim
+    permute = permuting.permute
+    transpose = swapdims = permuting.transpose
+    swapaxes = permuting.swapaxes
+    t = permuting.t
+    movedim = moveaxis = permuting.movedim
     squeeze = views.squeeze
     unsqueeze = views.unsqueeze
     expand = broadcasting.expand
@@ -44,7 +44,7 @@ class ShapeMethods(OpMethods):
     broadcast_to = broadcasting.broadcast_to
     diagonal = diagonals.diagonal
     detach = views.detach
-    adjoint = views.adjoint
+    adjoint = permuting.adjoint
     tril = triangular.tril
     triu = triangular.triu
     diag = diagonals.diag
@@ -91,21 +91,21 @@ class ShapeMethods(OpMethods):
                 f"has {self.array.ndim}. Consider `x.mT` to transpose batches of matrices, or `x.permute(*range(x.ndim)[::-1])`",
                 UserWarning,
             )
-        return views.Permute.apply(self, dims=tuple(range(self.array.ndim))[::-1])
+        return permuting.Permute.apply(self, dims=tuple(range(self.array.ndim))[::-1])
 
     @property
     def mT(self) -> Tensor:
         """The last two dimensions swapped. A view."""
-        return views.matrices_transposed(self, "mT")  # type: ignore[arg-type]
+        return permuting.matrices_transposed(self, "mT")  # type: ignore[arg-type]
 
     @property
     def H(self) -> Tensor:
         """The conjugate transpose of a matrix."""
         if self.array.ndim not in (0, 2):
             raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.")
-        return views.adjoint(self)  # type: ignore[arg-type]
+        return permuting.adjoint(self)  # type: ignore[arg-type]
 
     @property
     def mH(self) -> Tensor:
         """The conjugate transpose of each matrix: the last two dimensions."""
-        return views.adjoint(self)  # type: ignore[arg-type]
+        return permuting.adjoint(self)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.dtypes import float64
-from metagrad.ops.create.creation import as_tensor, tensor
+from metagrad.ops.create.from_data import as_tensor, tensor
 from metagrad.ops.shape.joining import stack
 from metagrad.tensors.tensor import Tensor
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar, cast
 
 from metagrad.base.dtypes import float64
-from metagrad.ops.create.creation import as_tensor
+from metagrad.ops.create.from_data import as_tensor
 from metagrad.ops.create.parametric import multinomial
 from metagrad.ops.create.random import Generator, numpy_generator
 from metagrad.ops.create.sampling import randint, randperm
