@@ -87,8 +87,10 @@ def _of_pairs(near: Near, x: Array, y: Array) -> Array:
     return d
 
 
-def euclidean_gradients(grad: Array, d: Array, near: Near, x: Array, y: Array) -> tuple[Array, Array]:
-    """∂L/∂xᵢ = Σⱼ wᵢⱼ (xᵢ − yⱼ), w = ∂L/∂d / d, and ∂L/∂yⱼ; nothing of pairs that are one point."""
+def euclidean_gradients(
+    grad: Array, d: Array, near: Near, x: Array, y: Array, needs: tuple[bool, bool]
+) -> tuple[Array | None, Array | None]:
+    """∂L/∂xᵢ = Σⱼ wᵢⱼ (xᵢ − yⱼ), w = ∂L/∂d / d, and ∂L/∂yⱼ, where needed; nothing of pairs that are one point."""
     with np.errstate(all="ignore"):
         w = np.empty_like(d)
 
@@ -99,14 +101,16 @@ def euclidean_gradients(grad: Array, d: Array, near: Near, x: Array, y: Array) -
         of_near = np.where(d[near] > 0, w[near], 0)
         w[near] = 0
         a, b = _centred(x, y)
-        for_x = w.sum(1)[:, None] * a - w @ b
-        for_y = (np.ones(len(w), w.dtype) @ w)[:, None] * b - w.T @ a
+        for_x = w.sum(1)[:, None] * a - w @ b if needs[0] else None
+        for_y = (np.ones(len(w), w.dtype) @ w)[:, None] * b - w.T @ a if needs[1] else None
         if of_near.any():
             for some in cut(len(of_near), max(1, tuning.DISTANCES_CHUNK)):
                 i, j = near.i[some], near.j[some]
                 terms = of_near[some, None] * (x[i] - y[j])
-                add_rows(for_x, i, terms)
-                add_rows(for_y, j, -terms)
+                if for_x is not None:
+                    add_rows(for_x, i, terms)
+                if for_y is not None:
+                    add_rows(for_y, j, -terms)
     return for_x, for_y
 
 

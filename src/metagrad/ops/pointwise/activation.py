@@ -122,9 +122,10 @@ class Prelu(Pointwise):
         self.save(x, a)
         return np.where(x > 0, x, a * x)
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        x, a = self.saved
-        return np.where(x > 0, grad, grad * a), np.where(x > 0, 0, grad * x)
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (x, a), (needs_x, needs_a) = self.saved, self.needs
+        grad_x = np.where(x > 0, grad, grad * a) if needs_x else None
+        return grad_x, np.where(x > 0, 0, grad * x) if needs_a else None
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:

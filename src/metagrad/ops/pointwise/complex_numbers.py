@@ -37,8 +37,9 @@ class Complex(Function):
         z.real, z.imag = x, y
         return z
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        return np.real(grad), np.imag(grad)
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        needs_x, needs_y = self.needs
+        return np.real(grad) if needs_x else None, np.imag(grad) if needs_y else None
 
 
 @takes_out_by(
@@ -67,10 +68,12 @@ class Polar(Function):
         self.save(r, z)
         return z
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        r, z = self.saved
-        along = np.real(grad * np.conjugate(z))
-        return along * np.where(r == 0, 0, 1 / np.where(r == 0, 1, r)), np.real(grad * np.conjugate(z * 1j))
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (r, z), (needs_r, needs_phi) = self.saved, self.needs
+        grad_phi = np.real(grad * np.conjugate(z * 1j)) if needs_phi else None
+        if not needs_r:
+            return None, grad_phi
+        return np.real(grad * np.conjugate(z)) * np.where(r == 0, 0, 1 / np.where(r == 0, 1, r)), grad_phi
 
 
 @takes_exact_out

@@ -98,9 +98,10 @@ class Lerp(Pointwise):
             return y + (w - 1) * (y - x) if far and not beside_gpu else x + w * (y - x)
         return np.where(far, y, x) + (w - far.astype(w.dtype)) * (y - x)
 
-    def backward(self, grad: Array) -> tuple[Array, Array, Array | None]:
-        x, y, w = self.saved
-        return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
+        (x, y, w), (needs_x, needs_y, needs_w) = self.saved, self.needs
+        grad_x = grad * (1 - conj(w)) if needs_x else None
+        return grad_x, grad * conj(w) if needs_y else None, grad * conj(y - x) if needs_w else None
 
 
 _lerp = in_single(Lerp.apply)

@@ -76,8 +76,8 @@ class FloorDivide(Pointwise):
             z = np.where(np.equal(y, 0), np.divide(x, y), z)
         return z
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        return np.zeros_like(grad), np.zeros_like(grad)
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
+        return tuple([np.zeros_like(grad) if needed else None for needed in self.needs])
 
 
 class TruncDivide(FloorDivide):

@@ -210,10 +210,11 @@ class LogAddExp(Pointwise):
             return high + np.where(low_is_zero, 0, np.log1p(np.exp(np.where(low_is_zero, 0, low - high))))
         return (np.logaddexp2 if base == 2 else np.logaddexp)(x, y)
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        x, y = self.saved
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (x, y), (needs_x, needs_y) = self.saved, self.needs
         scale = math.log(self.base)
-        return grad / conj(np.exp(scale * (y - x)) + 1), grad / conj(np.exp(scale * (x - y)) + 1)
+        grad_x = grad / conj(np.exp(scale * (y - x)) + 1) if needs_x else None
+        return grad_x, grad / conj(np.exp(scale * (x - y)) + 1) if needs_y else None
 
 
 @takes_out

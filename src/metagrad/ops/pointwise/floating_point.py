@@ -82,8 +82,9 @@ class Nextafter(Pointwise):
         self.moved = np.not_equal(x, y)
         return np.nextafter(x, y)
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        return grad * self.moved, np.zeros_like(grad)
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        needs_x, needs_y = self.needs
+        return grad * self.moved if needs_x else None, np.zeros_like(grad) if needs_y else None
 
 
 class NextBfloat16(Function):

@@ -35,9 +35,9 @@ class Where(Pointwise):
         self.condition = c
         return select(c, x, y)
 
-    def backward(self, grad: Array) -> tuple[None, Array, Array]:
-        c = self.condition
-        return None, select(c, grad, 0.0), select(c, 0.0, grad)
+    def backward(self, grad: Array) -> tuple[None, Array | None, Array | None]:
+        c, (_, needs_x, needs_y) = self.condition, self.needs
+        return None, select(c, grad, 0.0) if needs_x else None, select(c, 0.0, grad) if needs_y else None
 
 
 @takes_exact_out
@@ -197,15 +197,15 @@ class Extremum(Pointwise):
 
     def forward(self, x: Array, y: Array, ufunc: np.ufunc, loses: np.ufunc) -> Array:
         self.made_by, z = ufunc, ufunc(x, y)
-        if any(self.needs):
-            equal = np.equal(x, y)
-            self.share_x, self.share_y = (
-                np.where(equal, 0.5, ~loses(a, b)).astype(z.dtype) for a, b in ((x, y), (y, x))
-            )
+        if self.needs[0]:
+            self.share_x = np.where(np.equal(x, y), 0.5, ~loses(x, y)).astype(z.dtype)
+        if self.needs[1]:
+            self.share_y = np.where(np.equal(x, y), 0.5, ~loses(y, x)).astype(z.dtype)
         return z
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        return grad * self.share_x, grad * self.share_y
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        needs_x, needs_y = self.needs
+        return grad * self.share_x if needs_x else None, grad * self.share_y if needs_y else None
 
 
 class Maximum(Extremum):
@@ -256,8 +256,9 @@ class _Chosen(Pointwise):
         self.first = chooses(x, y) | np.isnan(y)
         return ufunc(x, y)
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        return np.where(self.first, grad, 0.0), np.where(self.first, 0.0, grad)
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        first, (needs_x, needs_y) = self.first, self.needs
+        return np.where(first, grad, 0.0) if needs_x else None, np.where(first, 0.0, grad) if needs_y else None
 
 
 class Fmax(_Chosen):

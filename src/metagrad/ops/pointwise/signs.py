@@ -143,8 +143,9 @@ class Copysign(Pointwise):
             self.turn = np.where(x == 0, 0, z / np.where(x == 0, 1, x)).astype(z.dtype, copy=False)
         return z
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        return grad * self.turn if self.needs[0] else None, np.zeros_like(grad)
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        needs_x, needs_y = self.needs
+        return grad * self.turn if needs_x else None, np.zeros_like(grad) if needs_y else None
 
 
 @takes_out

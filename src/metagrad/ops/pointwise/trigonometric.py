@@ -169,11 +169,11 @@ class Atan2(Pointwise):
         self.save(y, x)
         return np.arctan2(y, x)
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        y, x = self.saved
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (y, x), (needs_y, needs_x) = self.saved, self.needs
         square = x * x + y * y
         scaled = np.where(square == 0, 0, grad / square)
-        return scaled * x, -scaled * y
+        return scaled * x if needs_y else None, -scaled * y if needs_x else None
 
 
 @takes_out
@@ -199,9 +199,9 @@ class Hypot(Pointwise):
         self.save(x, y, z)
         return z
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        x, y, z = self.saved
-        return grad * (x / z), grad * (y / z)
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (x, y, z), (needs_x, needs_y) = self.saved, self.needs
+        return grad * (x / z) if needs_x else None, grad * (y / z) if needs_y else None
 
 
 @takes_out

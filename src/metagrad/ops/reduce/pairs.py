@@ -22,13 +22,13 @@ class Euclidean(Function):
         self.save(x, y, d)
         return d
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        x, y, d = self.saved
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (x, y, d), (needs_x, needs_y) = self.saved, self.needs
         if isinstance(grad, np.ndarray):
-            return distances.euclidean_gradients(grad, d, self.near, x, y)
+            return distances.euclidean_gradients(grad, d, self.near, x, y, (needs_x, needs_y))
         zero = d == 0
         terms = np.where(zero, 0, grad / np.where(zero, 1, d))[:, :, None] * (x[:, None] - y[None])
-        return terms.sum(1), -terms.sum(0)
+        return terms.sum(1) if needs_x else None, -terms.sum(0) if needs_y else None
 
 
 class BySizes(Function):

@@ -81,10 +81,13 @@ class Xlogy(Pointwise):
         self.save(x, y)
         return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y)).astype(np.result_type(x, y), copy=False)
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        x, y = self.saved
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (x, y), (needs_x, needs_y) = self.saved, self.needs
+        grad_y = grad * x / y if needs_y else None
+        if not needs_x:
+            return None, grad_y
         nothing = (x == 0) & (y <= 0)
-        return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad * x / y
+        return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad_y
 
 
 @takes_out
@@ -107,10 +110,13 @@ class Xlog1py(Pointwise):
         self.save(x, y)
         return np.where((x == 0) & ~np.isnan(y), 0, x * np.log1p(y)).astype(np.result_type(x, y), copy=False)
 
-    def backward(self, grad: Array) -> tuple[Array, Array]:
-        x, y = self.saved
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        (x, y), (needs_x, needs_y) = self.saved, self.needs
+        grad_y = grad * x / (y + 1) if needs_y else None
+        if not needs_x:
+            return None, grad_y
         nothing = (x == 0) & (y <= -1)
-        return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad * x / (y + 1)
+        return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad_y
 
 
 @takes_out
