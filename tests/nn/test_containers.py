@@ -37,6 +37,8 @@ def test_lists_of_modules_are_lists():
 
 
 def test_lists_of_parameters_keep_what_is_no_tensor():
+    with pytest.raises(TypeError, match="extend should be called with an iterable, but got Tensor"):
+        nn.ParameterList(mg.ones(2, 2))
     p = nn.ParameterList([mg.ones(2), 3])
     p += [mg.zeros(1)]
     assert [type(x) for x in p] == [nn.Parameter, int, nn.Parameter] and list(p.state_dict()) == ["0", "2"]
@@ -54,11 +56,14 @@ def test_hooks_see_what_modules_are_given():
     ]
     try:
         model = nn.Sequential(nn.BatchNorm1d(2))
+        model.also = nn.Buffer(mg.zeros(1))
+        model.also = mg.ones(1)  # a buffer that is assigned again is registered again
     finally:
         for handle in handles:
             handle.remove()
     assert (
-        seen == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"] and type(model[0]) is nn.Tanh
+        seen == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked", "also", "also"]
+        and type(model[0]) is nn.Tanh
     )
 
 

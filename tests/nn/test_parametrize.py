@@ -148,6 +148,8 @@ def test_errors():
     with pytest.raises(ValueError, match="does not have a parametrization"):
         parametrize.remove_parametrizations(layer, "weight")
 
+    assert parametrize.transfer_parametrizations_and_params(layer, other := nn.Linear(3, 3)) is other
+
     class Shorter(nn.Module):
         def forward(self, x):
             return x[:1]

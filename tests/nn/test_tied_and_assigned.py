@@ -29,3 +29,23 @@ def test_an_assigned_parameter_requires_grad_as_the_one_before_did():
     layer.bias.requires_grad_(False)
     layer.load_state_dict({"weight": frozen, "bias": mg.zeros(1)}, assign=True)
     assert layer.weight is frozen and layer.weight.requires_grad and not layer.bias.requires_grad
+
+
+def test_what_cannot_be_copied_is_named_and_the_rest_is_loaded():
+    layer = nn.Linear(2, 1)
+    with pytest.raises(
+        RuntimeError, match=r'(?s)state_dict for Linear:.*"bias", whose dimensions.*can require gradients'
+    ):
+        layer.load_state_dict({"bias": mg.tensor([1]), "weight": mg.ones(1, 2)}, assign=True)
+    assert layer.weight.tolist() == [[1.0, 1.0]]
+    with pytest.raises(RuntimeError, match=r"(?s)for Linear:.*Cannot copy out of meta tensor"):
+        layer.load_state_dict({"weight": mg.ones(1, 2, device="meta"), "bias": mg.zeros(1)})
+    assert layer.bias.tolist() == [0.0]
+
+
+def test_a_layer_without_memory_says_that_nothing_is_copied():
+    layer = nn.Linear(2, 1, device="meta")
+    with pytest.warns(UserWarning, match="for weight: copying from a non-meta parameter in the checkpoint to a meta"):
+        layer.load_state_dict({"weight": mg.ones(1, 2)}, strict=False)
+    layer.load_state_dict({"weight": mg.ones(1, 2)}, strict=False, assign=True)
+    assert layer.weight.tolist() == [[1.0, 1.0]]

@@ -173,6 +173,12 @@ def test_groups_have_settings_of_their_own():
     assert [p.tolist()[0], q.tolist()[0], r.tolist()[0]] == [0.5, 0.75, 0.0]
 
 
+def test_a_setting_that_an_optimizer_does_not_have_changes_nothing():
+    p, q = parameter(), parameter()
+    stepped(optim.Rprop([{"params": [p], "weight_decay": 3.0}, {"params": [q]}]))
+    assert p.equal(q)
+
+
 def test_foreach_and_fused_change_nothing():
     plain, other = parameter(), parameter()
     stepped(optim.Adam([plain]))

@@ -103,7 +103,7 @@ class ByElement(Together):
 
     def _settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """What ``_chunk`` needs beside the arrays in step t."""
-        decay = float(group.get("weight_decay", 0.0))
+        decay = float(group["weight_decay"]) if "weight_decay" in self.defaults else 0.0  # Rprop has none
         shrink = float(group["lr"]) * decay if decay and group.get("decoupled_weight_decay") else 0.0
         return self.formula, group["maximize"], 0.0 if shrink else decay, shrink, self.settings(t, state, group)
 

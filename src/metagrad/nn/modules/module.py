@@ -109,7 +109,7 @@ class Module(Hooked, Placement, StateKeeper):
                         f"cannot assign '{type_name(value)}' as {'child ' * (wanted is Module)}{kind[1:-1]} '{name}' "
                         f"(metagrad.nn.{wanted.__name__} or None expected)"
                     )
-                slots[name] = value
+                slots[name] = registered(self, "buffer", name, value) if kind == "_buffers" else value
                 return
         super().__setattr__(name, value)
 

@@ -32,7 +32,7 @@ class ParameterList(Module):
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
         self._size = 0
-        self.extend(values or [])
+        self.extend([] if values is None else values)
 
     def extra_repr(self) -> str:
         """Each parameter's dtype and size, as they are printed."""

@@ -109,29 +109,44 @@ def _is_one_number(value: Any, tensor: Tensor) -> bool:
     return tuple(tensor.shape) == () and tuple(value.shape) == (1,)
 
 
-def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool) -> None:
-    """Copy (or assign) what ``state`` has, and fits, into a module's own parameters and buffers."""
+def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool, errors: list[str]) -> None:
+    """Copy (or assign) what ``state`` has, and fits, into a module's own parameters and buffers; say what cannot be."""
     with no_grad():
         for name, tensor in own_state(module).items():
-            value: Any = state.get(prefix + name)
+            key = prefix + name
+            value: Any = state.get(key)
             if is_lazy(tensor):  # and so is the value
                 continue
             if hasattr(value, "shape") and _is_one_number(value, tensor):
                 value = value[0]
             if not hasattr(value, "shape") or tuple(value.shape) != tuple(tensor.shape):
                 continue
-            if not assign:
-                tensor.copy_(value)
-            elif isinstance(tensor, Parameter):
-                given = value if isinstance(value, Parameter) else Parameter(value, requires_grad=tensor.requires_grad)
-                given.requires_grad = tensor.requires_grad
-                module._parameters[name] = given
-            else:
-                module._buffers[name] = cast(
-                    "Tensor", value if isinstance(value, Variable) else tensor.new_tensor(value)
+            if tensor.is_meta and not assign and not getattr(value, "is_meta", False):
+                warn(
+                    f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current "
+                    "model, which is a no-op: pass assign=True to take the tensors of the checkpoint themselves"
+                )
+            try:
+                _put(module, name, tensor, value, assign)
+            except Exception as error:  # and every other tensor is loaded
+                errors.append(
+                    f'While copying the parameter named "{key}", whose dimensions in the model are {tensor.shape} and '
+                    f"whose dimensions in the checkpoint are {value.shape}, an exception occurred : {error.args}."
                 )
     if prefix + EXTRA in state and _keeps_extra(module, "set_extra_state"):
         module.set_extra_state(state[prefix + EXTRA])
+
+
+def _put(module: Module, name: str, tensor: Tensor, value: Any, assign: bool) -> None:
+    """Copy a value into one of a module's tensors, or take it in its place."""
+    if not assign:
+        tensor.copy_(value)
+    elif isinstance(tensor, Parameter):
+        given = value if isinstance(value, Parameter) else Parameter(value, requires_grad=tensor.requires_grad)
+        given.requires_grad = tensor.requires_grad
+        module._parameters[name] = given
+    else:
+        module._buffers[name] = cast("Tensor", value if isinstance(value, Variable) else tensor.new_tensor(value))
 
 
 class StateKeeper:
@@ -207,7 +222,7 @@ class StateKeeper:
                 report.unexpected += found.unexpected
                 report.errors += found.errors
             else:
-                copy_own(module, state, prefix, assign)
+                copy_own(module, state, prefix, assign, report.errors)
         keys = _IncompatibleKeys(report.missing, report.unexpected)
         for module, _ in reversed(modules):
             for hook in _hooks(module, "_load_state_dict_post_hooks"):
@@ -246,7 +261,7 @@ class StateKeeper:
         below = tuple(f"{prefix}{name}." for name in self._modules)
         own = [key for key in state_dict if key.startswith(prefix) and not key.startswith(below)]
         check_own(self, state_dict, prefix, own, report)
-        copy_own(self, state_dict, prefix, bool(local_metadata.get("assign_to_params_buffers")))
+        copy_own(self, state_dict, prefix, bool(local_metadata.get("assign_to_params_buffers")), report.errors)
         if strict:
             missing_keys += report.missing
             unexpected_keys += report.unexpected

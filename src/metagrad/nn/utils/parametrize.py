@@ -280,6 +280,8 @@ def transfer_parametrizations_and_params(
     """Put one module's parametrizations, and the values of their tensors, on another."""
     import copy
 
+    if not is_parametrized(from_module):
+        return to_module
     names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]
     for name in names:
         for each in from_module.parametrizations[name]:
