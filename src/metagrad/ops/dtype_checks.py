@@ -72,6 +72,26 @@ def need_castable(result: dtypes.dtype, kept: dtypes.dtype) -> None:
         )
 
 
+def need_no_narrowing(function: str, given: dtypes.dtype, asked: dtypes.dtype) -> None:
+    """Raise RuntimeError unless floating-point or complex numbers fit into the dtype that they are to be converted to.
+
+    >>> import metagrad
+    >>> need_no_narrowing("linalg.norm", metagrad.float32, metagrad.float16)
+    Traceback (most recent call last):
+    RuntimeError: linalg.norm: the dtype of the input (Float) should be convertible without narrowing to the specified dtype (Half)
+    """
+    if asked.category < 2:
+        raise RuntimeError(f"{function}: dtype should be floating point or complex, but got {scalar_name(asked)}")
+    if asked.category != given.category:
+        kind = "complex" if given.is_complex else "real"
+        raise RuntimeError(f"{function}: dtype should be {kind} for {kind} inputs, but got {scalar_name(asked)}")
+    if dtypes.promote_types(given, asked) is not asked:
+        raise RuntimeError(
+            f"{function}: the dtype of the input ({scalar_name(given)}) should be convertible without narrowing to the "
+            f"specified dtype ({scalar_name(asked)})"
+        )
+
+
 def refuse(function: str, x: Tensor, kinds: str) -> None:
     """Raise NotImplementedError for a tensor whose dtype is of one of these kinds, by NumPy's letters: b, i, u, f, c.
 

@@ -138,8 +138,15 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
         foreign = [type(x).__name__ for x in tensors if x is not None and not isinstance(x, Variable)]
         if foreign:
             raise TypeError(f"{function}() expected tensors, got {foreign[0]}: make one with tensor()")
-        names = " and ".join([dtypes.scalar_name(x.dtype) for x in tensors if x is not None])
-        which = "mat1 and mat2 must" if function in ("linear", "addmm") else "expected all operands to"
+        found = [x.dtype for x in tensors if x is not None]
+        if function == "matmul":
+            first, second = map(dtypes.cpp_name, found)
+            raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {first} != {second}: use .to()")
+        which = "expected all operands to"
+        if function in ("linear", "addmm"):
+            which = "mat1 and mat2 must"
+            found = found[1:] if function == "addmm" and found[1] is not found[2] else found[:2]
+        names = " and ".join(map(dtypes.scalar_name, found))
         raise RuntimeError(f"{function}: {which} have the same dtype, but got {names}: convert one with .to()")
 
 
@@ -181,7 +188,8 @@ def real_factor(function: str, factor: Any, x: Tensor) -> Any:
         factor = factor.item()
     if isinstance(factor, complex) and x.array.dtype.kind != "c":
         raise RuntimeError(
-            f"{function}: for operands that are not complex the factor must not be complex, got {factor}"
+            f"{function}: value cannot be converted to type {dtypes.cpp_name(x.dtype)} without overflow: the factor {factor} is "
+            "complex, the operands are not"
         )
     return factor
 

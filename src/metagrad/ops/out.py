@@ -57,9 +57,9 @@ def store(result: Any, out: object, rule: Rule = PLAIN) -> Any:
     not fit into that of ``out``, and TypeError where ``out`` is no tensor, or not as many as there are results.
 
     >>> import metagrad
-    >>> store(metagrad.ones(2), metagrad.empty(0, dtype=metagrad.int64))
+    >>> store(metagrad.ones(2), metagrad.empty(0, dtype=metagrad.int64))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    RuntimeError: result type Float can't be cast to the desired output type Long of out=
+    RuntimeError: result type Float can't be cast to the desired output type Long: Expected result to be safely castable...
     """
     if not isinstance(result, tuple):
         _write(result, out, rule)
@@ -118,7 +118,10 @@ def _check_dtype(given: dtypes.dtype, wanted: dtypes.dtype, rule: Rule) -> None:
         into = f"can't be cast to the desired output type {scalar_name(wanted)}"
         if rule.error is TypeError:
             raise TypeError(f"input types {into} of out=: they make {scalar_name(given)}")
-        raise RuntimeError(f"result type {scalar_name(given)} {into} of out=")
+        raise RuntimeError(
+            f"result type {scalar_name(given)} {into}: Expected result to be safely castable from {scalar_name(given)} dtype, "
+            f"but got result with dtype {scalar_name(wanted)}"
+        )
 
 
 def in_its_dtype(name: str, out: Variable, arguments: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from metagrad.base.typing import Number
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
+from metagrad.ops.linalg.misfits import misshapen
 from metagrad.ops.operands import need_one_dtype, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, mul
 
@@ -132,8 +133,14 @@ def addr(
     """
     kind = result_type(input, vec1, vec2)
     for name, factor in (("beta", beta), ("alpha", alpha)):
-        if kind.category < 2 and isinstance(factor, float):
-            raise RuntimeError(f"addr: for integer operands {name} must be an integer, got {factor}")
+        if kind is not bool_ and isinstance(factor, bool):
+            raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
+        if kind.category < 2 and isinstance(factor, (float, complex)):
+            raise RuntimeError(
+                f"For integral input tensors, argument {name} must not be a floating point number, got {factor}"
+            )
+    if vec1.array.ndim != 1 or vec2.array.ndim != 1:
+        raise misshapen("addr: Expected 1-D argument {}, but got {}-D", 1, vec1=vec1, vec2=vec2)
     if kind is bool_:
         beta, alpha = bool(beta), bool(alpha)
     return named(_plus_product(input, vec1, vec2, outer, beta, alpha), "Addr")

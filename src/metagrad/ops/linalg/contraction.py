@@ -70,7 +70,9 @@ def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
 def _from_lists(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     """The formula of operands followed by their dimensions as numbers, and perhaps the result's."""
 
-    def word(numbers: Sequence[Any]) -> str:
+    def word(numbers: Sequence[Any], i: object) -> str:
+        if list(numbers).count(Ellipsis) > 1:
+            raise _second_dots(i)
         for n in numbers:
             if n is not Ellipsis and not 0 <= n < len(_LETTERS):
                 raise ValueError(
@@ -79,8 +81,8 @@ def _from_lists(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
         return "".join("..." if n is Ellipsis else _LETTERS[n] for n in numbers)
 
     pairs = len(given) // 2
-    formula = ",".join(word(given[2 * i + 1]) for i in range(pairs))
-    return formula + ("->" + word(given[-1]) if len(given) % 2 else ""), tuple(given[: 2 * pairs : 2])
+    formula = ",".join(word(given[2 * i + 1], f"operand {i}") for i in range(pairs))
+    return formula + ("->" + word(given[-1], "output") if len(given) % 2 else ""), tuple(given[: 2 * pairs : 2])
 
 
 def _parsed(equation: str, operands: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
@@ -92,14 +94,16 @@ def _parsed(equation: str, operands: Sequence[Any]) -> tuple[list[list[Any]], li
     left, arrow, right = equation.replace(" ", "").partition("->")
     words = left.split(",")
     if len(words) != len(operands):
-        raise RuntimeError(
-            f"einsum(): the formula {equation!r} is for {len(words)} operands, {len(operands)} were given"
-        )
-    inputs = [_labels(word, equation, x.array.ndim) for word, x in zip(words, operands, strict=True)]
+        given = "fewer" if len(operands) < len(words) else "more"
+        raise RuntimeError(f"einsum(): {given} operands were provided than specified in the equation {equation!r}")
+    for i, word in enumerate(words):
+        _check_word(word, f"operand {i}")
+    inputs = [_labels(i, word, x.array.ndim) for i, (word, x) in enumerate(zip(words, operands, strict=True))]
     dots = sorted({label for labels in inputs for label in labels if isinstance(label, int)})
     if not arrow:
         every = [label for labels in inputs for label in labels if isinstance(label, str)]
         return inputs, [*dots, *sorted(label for label in set(every) if every.count(label) == 1)]
+    _check_word(right, "output")
     output: list[Any] = []
     for part in right.replace("...", "."):
         output.extend(dots if part == "." else [part])
@@ -113,16 +117,32 @@ def _parsed(equation: str, operands: Sequence[Any]) -> tuple[list[list[Any]], li
     return inputs, output
 
 
-def _labels(word: str, equation: str, ndim: int) -> list[Any]:
+def _check_word(word: str, of: str) -> None:
+    """Raise RuntimeError unless a part of the formula is letters and at most one "..."."""
+    if word.count("...") > 1:
+        raise _second_dots(of)
     letters = word.replace("...", "")
+    if "." in letters:
+        raise RuntimeError(f"einsum(): found '.' for {of} that is not part of any ellipsis, in {word!r}")
     if not all(letter in _LETTERS for letter in letters):
-        raise RuntimeError(
-            f"einsum(): invalid subscript in {word!r} of {equation!r}: subscripts must be letters, or '...'"
-        )
-    rest = ndim - len(letters)
+        raise RuntimeError(f"einsum(): invalid subscript given in {word!r}, subscripts must be in [a-zA-Z]")
+
+
+def _second_dots(of: object) -> RuntimeError:
+    return RuntimeError(f"einsum(): found '.' for {of} for which an ellipsis was already found")
+
+
+def _labels(i: int, word: str, ndim: int) -> list[Any]:
+    given = len(word.replace("...", ""))
+    rest = ndim - given
     if rest < 0 or (rest and "..." not in word):
         raise RuntimeError(
-            f"einsum(): the number of subscripts in {word!r} of {equation!r} does not match the {ndim} dimensions of its operand"
+            f"einsum(): the number of subscripts in the equation ({given}) "
+            + (
+                f"is more than the number of dimensions ({ndim}) for operand {i}"
+                if "..." in word
+                else f"does not match the number of dimensions ({ndim}) for operand {i} and no ellipsis was given"
+            )
         )
     before, _, after = word.partition("...")
     return [*before, *(range(-rest, 0) if "..." in word else ()), *after]
@@ -134,7 +154,8 @@ def _extents(inputs: Sequence[Sequence[Any]], operands: Sequence[Any]) -> dict[A
         for label, n in zip(labels, x.array.shape, strict=True):
             if found.setdefault(label, n) != n and 1 not in (n, found[label]):
                 raise RuntimeError(
-                    f"einsum(): operands do not broadcast: subscript {label!r} has extent {found[label]} and {n}"
+                    f"einsum(): operands do not broadcast with remapped shapes: subscript {label!r} has size {n} which does "
+                    f"not broadcast with previously seen size {found[label]}"
                 )
             found[label] = n if found[label] == 1 else found[label]
     return found
@@ -247,7 +268,8 @@ def tensordot(
         dims = dims.array.tolist() if dims.array.ndim else int(dims.array)
     if isinstance(dims, int):
         if dims < 0 or dims > min(a.array.ndim, b.array.ndim):
-            raise RuntimeError(f"tensordot expects dims >= 0 and at most the number of dimensions, but got dims={dims}")
+            limit = "dims >= 0" if dims < 0 else "dims < ndim_a or ndim_b"
+            raise RuntimeError(f"tensordot expects {limit}, but got dims={dims}")
         dims = (range(a.array.ndim - dims, a.array.ndim), range(dims))
     first, second = ([each] if isinstance(each, int) else list(each) for each in dims)
     x = [dimension(d, a.array.ndim) for d in first]
@@ -262,7 +284,7 @@ def tensordot(
             b = total(b, j, True, dtype=b.dtype)
         elif m != n:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {m} in dim {i} and second {n} in dim {j}"
+                f"contracted dimensions need to match, but first has size {m} in dim {i} and second has size {n} in dim {j}"
             )
     mine = [d for d in range(a.array.ndim) if d not in x]
     others = [d for d in range(b.array.ndim) if d not in y]

@@ -14,6 +14,7 @@ from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import (
+    SINGULAR,
     H,
     LinAlgError,
     check,
@@ -25,6 +26,7 @@ from metagrad.ops.linalg.matrices import (
     in_columns,
     lower_half,
 )
+from metagrad.ops.linalg.misfits import unlike_systems
 from metagrad.ops.linalg.triangular import SolveTriangular
 from metagrad.ops.pointwise.selection import where
 
@@ -36,7 +38,10 @@ class Cholesky(Function):
     """A = L Lᴴ.   ∂L/∂A = L⁻ᴴ ½ (P + Pᴴ) L⁻¹ with P = Φ(Lᴴ L̄), L̄ the gradient of L   (Murray 2016, arXiv:1602.07527)."""
 
     def forward(self, a: Array, name: str) -> Array:
-        what = "is not positive-definite: its leading minor of order {} is not"
+        what = (
+            "The factorization could not be completed because the input is not positive-definite (the leading minor of "
+            "order {} is not positive-definite)."
+        )
         try:
             l = column_major(np.linalg.cholesky(a))
         except np.linalg.LinAlgError:
@@ -143,9 +148,9 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | N
             [2.]])
     """
     check_square("cholesky_solve", L)
-    check("cholesky_solve", L, B)
+    check("cholesky_solve", B, L, called=("b", "A"))
     if B.array.shape[-2] != L.array.shape[-1]:
-        raise RuntimeError(f"cholesky_solve: B {tuple(B.shape)} must have as many rows as L {tuple(L.shape)}")
+        raise unlike_systems("cholesky_solve", L.array.shape, B.array.shape)
     first, second = (H(L), L) if upper else (L, H(L))
     y = SolveTriangular.apply(first, B, upper=False, unit=False)
     return SolveTriangular.apply(second, y, upper=True, unit=False)
@@ -163,7 +168,5 @@ def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = Non
     check_square("cholesky_inverse", L)
     zero = diagonal(L.array) == 0
     if zero.any():
-        check_info(
-            "cholesky_inverse", zero.any(axis=-1) * (zero.argmax(axis=-1) + 1), "has 0 at position {} of its diagonal"
-        )
+        check_info("cholesky_inverse", zero.any(axis=-1) * (zero.argmax(axis=-1) + 1), SINGULAR)
     return cholesky_solve(wrap(eye(L.array.shape[-1], L)), L, upper)

@@ -94,12 +94,12 @@ class Eig(Function):
 
 def _require_finite(name: str, a: Array) -> None:
     if not bool(np.isfinite(a).all()):
-        raise RuntimeError(f"{name}: the matrix has inf or nan")
+        raise RuntimeError(f"{name}: input tensor should not contain infs or NaNs.")
 
 
 def _triangle(name: str, UPLO: str) -> str:
     if UPLO.upper() not in ("L", "U"):
-        raise RuntimeError(f"{name}: UPLO must be 'L' or 'U', the triangle to read, got {UPLO!r}")
+        raise RuntimeError(f"{name}: Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return UPLO.upper()
 
 
@@ -129,11 +129,11 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor
     >>> metagrad.linalg.eigvalsh(metagrad.tensor([[2.0, 1.0], [1.0, 2.0]]))
     tensor([1., 3.])
     """
-    check_square("linalg.eigvalsh", A)
-    triangle = _triangle("linalg.eigvalsh", UPLO)
+    check_square("linalg.eigh", A)
+    triangle = _triangle("linalg.eigh", UPLO)
     if recording(A):
         return Eigh.apply_many(A, triangle=triangle)[0]
-    return wrap(in_order(decomposed("linalg.eigvalsh", np.linalg.eigvalsh, A.array, triangle)))
+    return wrap(in_order(decomposed("linalg.eigh", np.linalg.eigvalsh, A.array, triangle)))
 
 
 @takes_out

@@ -12,6 +12,7 @@ from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import H, check, check_square, column_major, diagonal, eye, in_columns
+from metagrad.ops.linalg.misfits import unfit
 from metagrad.ops.linalg.triangular import SolveTriangular, substitute
 from metagrad.ops.shape.triangular import tril, triu
 
@@ -157,10 +158,12 @@ def lu_factor_ex(
 def _check_pivots(name: str, info: Array) -> None:
     """PyTorch's error here is an ordinary one, for the factors exist; it is solving with them that does not work."""
     if info.any():
-        i = int(info.reshape(info.size)[np.nonzero(info.reshape(info.size))[0][0]])
+        flat = info.reshape(info.size)
+        at = int(np.nonzero(flat)[0][0])
+        where, i = f"(Batch element {at}): " if info.ndim else "", int(flat[at])
         raise RuntimeError(
-            f"{name}: a matrix is singular: U[{i}, {i}] (counted from 1) is 0, and lu_solve would divide by it; "
-            "lu() or lu_factor_ex() give the factors all the same"
+            f"{name}: {where}U[{i},{i}] is zero and using it on lu_solve would result in a division by zero. If you still "
+            "want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
 
 
@@ -186,8 +189,20 @@ def lu_unpack(
             [0., 1.]]))
     """
     if LU_pivots.array.dtype != np.int32 and unpack_pivots:
-        raise RuntimeError(f"lu_unpack: pivots must be int32, as lu_factor returns them, got {LU_pivots.dtype.name}")
+        raise RuntimeError(
+            "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, as lu_factor returns it, "
+            f"got {LU_pivots.dtype.name}"
+        )
+    if LU_data.array.ndim < 2:
+        raise RuntimeError(
+            f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data.shape)} instead"
+        )
     m, n = LU_data.array.shape[-2:]
+    if unpack_pivots and LU_pivots.array.size and not 1 <= LU_pivots.array.min() <= LU_pivots.array.max() <= m:
+        raise RuntimeError(
+            "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result of "
+            "lu_factor?"
+        )
     k = min(m, n)
     P = LU_data.new_zeros(0)
     L = U = P
@@ -215,12 +230,17 @@ def lu_solve(
             [2.]])
     """
     check_square("linalg.lu_solve", LU)
-    check("linalg.lu_solve", LU, B)
+    check("linalg.lu_solve", LU, B, called=("The input tensor LU", "The input tensor B"))
     if pivots.array.dtype != np.int32:
-        raise RuntimeError(f"linalg.lu_solve: pivots must be int32, as lu_factor returns them, got {pivots.dtype.name}")
-    if B.array.shape[-2 if left else -1] != LU.array.shape[-1] or pivots.array.shape != LU.array.shape[:-1]:
         raise RuntimeError(
-            f"linalg.lu_solve: LU {tuple(LU.shape)}, pivots {tuple(pivots.shape)} and B {tuple(B.shape)} do not fit"
+            f"linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32, got {pivots.dtype.name}"
+        )
+    if B.array.shape[-2 if left else -1] != LU.array.shape[-1]:
+        raise unfit("linalg.lu_solve", LU.array.shape, B.array.shape, left)
+    if pivots.array.shape != LU.array.shape[:-1]:
+        raise RuntimeError(
+            "linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix, got "
+            f"{tuple(pivots.shape)} for {tuple(LU.shape)}"
         )
     if not left:
         return H(lu_solve(LU, pivots, H(B), adjoint=not adjoint))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product, transposed
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import BOOL, refuse
-from metagrad.ops.linalg.misfits import unlike, unmultipliable
+from metagrad.ops.linalg.misfits import misshapen, unlike, unmultipliable
 from metagrad.ops.operands import NotAnOperand, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 
@@ -78,7 +79,7 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """
     if not isinstance(other, Variable) or not isinstance(input, Variable):
         kind = type(other if isinstance(input, Variable) else input).__name__
-        raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
+        raise NotAnOperand(f"matmul(): argument 'other' (position 2) must be Tensor, not {kind}")
     a, b = input.array, other.array
     if a.ndim == b.ndim == 2 and a.dtype is b.dtype is not BOOL and a.shape[1] == b.shape[0]:
         return Matmul.apply(input, other)
@@ -144,7 +145,7 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
             [ 3, 40]])
     """
     if input.array.ndim != 2 or mat2.array.ndim != 2:
-        raise RuntimeError(f"mm: expected two matrices, got {input.array.ndim}D and {mat2.array.ndim}D tensors")
+        raise misshapen("{} must be a matrix, got {}-D tensor", 2, mat1=input, mat2=mat2)
     return matmul(input, mat2)
 
 
@@ -157,7 +158,8 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([21, 43])
     """
     if input.array.ndim != 2 or vec.array.ndim != 1:
-        raise RuntimeError(f"mv: expected a matrix and a vector, got {input.array.ndim}D and {vec.array.ndim}D tensors")
+        n = vec.array.ndim
+        raise RuntimeError(f"vector + matrix @ vector expected, got {n}, {input.array.ndim}, {n}")
     return matmul(input, vec)
 
 
@@ -172,11 +174,10 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor(11)
     """
     if input.array.ndim != 1 or tensor.array.ndim != 1:
-        raise RuntimeError(f"dot: 1D tensors expected, got {input.array.ndim}D and {tensor.array.ndim}D tensors")
+        raise RuntimeError(f"1D tensors expected, but got {input.array.ndim}D and {tensor.array.ndim}D tensors")
     if input.dtype is not tensor.dtype:
-        raise RuntimeError(
-            f"dot : expected both vectors to have same dtype, but found {input.dtype} and {tensor.dtype}"
-        )
+        found = " and ".join(map(scalar_name, (input.dtype, tensor.dtype)))
+        raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {found}")
     return matmul(input, tensor)
 
 
@@ -207,7 +208,7 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
             [ 2, 20]])
     """
     if input.array.ndim != 1 or vec2.array.ndim != 1:
-        raise RuntimeError(f"outer: expected two vectors, got {input.array.ndim}D and {vec2.array.ndim}D tensors")
+        raise misshapen("outer: Expected 1-D argument {}, but got {}-D", 1, self=input, vec2=vec2)
     return mul(input.unsqueeze(1), vec2.unsqueeze(0))
 
 

@@ -5,6 +5,7 @@ The formulas run on arrays and, when a gradient is itself recorded, on tensors. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
+SINGULAR = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
+
+
 class LinAlgError(RuntimeError):
     """What was asked for does not exist for this matrix: it is singular, not positive-definite, or not finite.
 
@@ -31,30 +35,39 @@ class LinAlgError(RuntimeError):
         self.info = info
 
 
-def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> None:
-    """Raise unless these are batches of matrices (or vectors), floating-point and of one dtype.
+def check(
+    name: str,
+    *matrices: Tensor,
+    ndim: int = 2,
+    half: bool = False,
+    called: Sequence[str] = ("The input tensor A", "The input tensor B"),
+) -> None:
+    """Raise unless these are batches of matrices (or vectors), floating-point and of one dtype. called: by what names.
 
     >>> import metagrad
     >>> check("svd", metagrad.zeros(5, 2, 3))
     """
-    for a in matrices:
+    for i, a in enumerate(matrices):
         if not isinstance(a, Variable):
             raise TypeError(f"{name}: expected a tensor, got {type(a).__name__}")
         if a.array.dtype.kind not in "fcV":
             raise NotImplementedError(
-                f"{name}: expected a floating-point or complex tensor, got {a.dtype.name}: convert it with .float()"
+                f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(a.dtype)}: use .float()"
             )
         if a.array.dtype.itemsize == 2 and not half:
             raise NotImplementedError(
-                f"\"{name}\" not implemented for '{scalar_name(a.dtype)}', which is not precise enough: use .float()"
+                f"\"{name}\" not implemented for '{scalar_name(a.dtype)}': {name}: Low precision dtypes not supported. "
+                f"Got {scalar_name(a.dtype)}: use .float()"
             )
         if a.array.ndim < ndim:
             raise RuntimeError(
-                f"{name}: The input tensor must have at least {ndim} dimensions, got one of shape {tuple(a.shape)}"
+                f"{name}: {called[i]} must have at least {ndim} dimensions. Got one of shape {tuple(a.shape)}"
             )
         if a.array.dtype != matrices[0].array.dtype:
+            first, other = (word.split()[-1] for word in (called[0], called[i]))
             raise RuntimeError(
-                f"{name}: expected tensors of one dtype, got {matrices[0].dtype.name} and {a.dtype.name}"
+                f"{name}: Expected {first} and {other} to have the same dtype, but found {first} of type "
+                f"{scalar_name(matrices[0].dtype)} and {other} of type {scalar_name(a.dtype)} instead"
             )
 
 
@@ -68,20 +81,30 @@ def check_square(name: str, a: Tensor) -> None:
     """
     check(name, a)
     if a.array.shape[-1] != a.array.shape[-2]:
-        n, m = a.array.shape[-2:]
-        raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {n} by {m} matrices")
+        raise not_square(name, a)
+
+
+def not_square(name: str, a: Tensor) -> RuntimeError:
+    """What to raise for matrices with more rows than columns, or fewer.
+
+    >>> import metagrad
+    >>> not_square("det", metagrad.zeros(5, 2, 3)).args[0]
+    'det: A must be batches of square matrices, but they are 2 by 3 matrices'
+    """
+    n, m = a.array.shape[-2:]
+    return RuntimeError(f"{name}: A must be batches of square matrices, but they are {n} by {m} matrices")
 
 
 def check_info(name: str, info: Array, what: str) -> None:
-    """Raise LinAlgError if some matrix failed; ``what`` says how, with {} for the position.
+    """Raise LinAlgError if some matrix failed, with its number in the batch; ``what`` says how, with {} for the position.
 
-    >>> check_info("inv", np.array([0, 0]), "is singular: the pivot at position {} is 0")
+    >>> check_info("inv", np.array([0, 0]), "The diagonal element {} is zero")
     """
     if info.any():
-        index = tuple(int(i[0]) for i in np.nonzero(info.reshape(info.shape or (1,))))
-        where = f"matrix {index[0] if len(index) == 1 else index} of the batch" if info.ndim else "the matrix"
-        position = int(info[index] if info.ndim else info)
-        raise LinAlgError(f"{name}: {where} {what.format(position)}", info)
+        flat = info.reshape(info.size)
+        i = int(np.nonzero(flat)[0][0])
+        where = f"(Batch element {i}): " if info.ndim else ""
+        raise LinAlgError(f"{name}: {where}{what.format(int(flat[i]))}", info)
 
 
 def is_vector(a: Tensor, b: Tensor) -> bool:

@@ -4,8 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 _Shape = Sequence[int]
+
+
+def unfit(name: str, a: _Shape, b: _Shape, left: bool = True) -> RuntimeError:
+    """What to raise where A, of this shape, and B do not fit an equation A X = B, or X A = B.
+
+    >>> unfit("linalg.solve", (3, 3), (2, 4)).args[0]
+    'linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 2x4)'
+    """
+    equation = "AX = B" if left else "XA = B"
+    return RuntimeError(f"{name}: Incompatible shapes of A and B for the equation {equation} ({_by(a)} and {_by(b)})")
+
+
+def unlike_systems(name: str, a: _Shape, b: _Shape) -> RuntimeError:
+    """What the older functions say of the same.
+
+    >>> unlike_systems("cholesky_solve", (4, 4), (3, 2)).args[0]
+    'Incompatible matrix sizes for cholesky_solve: each A matrix is 4 by 4 but each b matrix is 3 by 2'
+    """
+    sizes = f"each A matrix is {a[-2]} by {a[-1]} but each b matrix is {b[-2]} by {b[-1]}"
+    return RuntimeError(f"Incompatible matrix sizes for {name}: {sizes}")
+
+
+def _by(shape: _Shape) -> str:
+    return f"{shape[-2]}x{shape[-1]}" if len(shape) > 1 else f"{shape[0]}x1"
+
+
+def misshapen(words: str, ndim: int, **tensors: Tensor) -> RuntimeError:
+    """What to raise where not all tensors have ``ndim`` dimensions: words with the name of the first, and its own number.
+
+    >>> import metagrad
+    >>> misshapen("{} must be a matrix, got {}-D tensor", 2, mat1=metagrad.ones(2, 2), mat2=metagrad.ones(2)).args[0]
+    'mat2 must be a matrix, got 1-D tensor'
+    """
+    name, x = next((name, x) for name, x in tensors.items() if x.array.ndim != ndim)
+    return RuntimeError(words.format(name, x.array.ndim))
 
 
 def unmultipliable(a: _Shape, b: _Shape) -> RuntimeError:

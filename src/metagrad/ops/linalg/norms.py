@@ -11,7 +11,8 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
-from metagrad.ops.arguments import dimensions, takes_exact_out, takes_out
+from metagrad.ops.arguments import dimension, takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import need_no_narrowing
 from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
@@ -53,13 +54,17 @@ def matrix_norm(
     >>> metagrad.linalg.matrix_norm(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor(6.)
     """
+    if ord not in _ORDERS:
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     check("linalg.matrix_norm", A, ndim=2, half=ord not in ("nuc", 2, -2))
     given = (dim,) if isinstance(dim, int) else tuple(dim)
     if len(given) != 2:
-        raise RuntimeError(f"linalg.matrix_norm: dim must be two dimensions, got {dim}")
-    row, column = dimensions(given, A.array.ndim)
-    if ord not in _ORDERS:
-        raise RuntimeError(f"linalg.matrix_norm: ord must be 'fro', 'nuc', ±1, ±2 or ±inf, got {ord!r}")
+        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(map(str, given))}")
+    row, column = (dimension(d, A.array.ndim) for d in given)
+    if row == column:
+        raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({row}, {column})")
+    if dtype is not None:
+        need_no_narrowing("linalg.matrix_norm", A.dtype, dtypes.of(dtype))
     if ord == "fro":
         return vector_norm(A, 2, (row, column), keepdim, dtype=dtype)
     largest = ord == "nuc" or float(ord) > 0
@@ -81,7 +86,7 @@ def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
     """The largest or smallest along a dimension; 0 for no elements."""
     if not x.array.shape[dim]:
         if not largest:
-            raise RuntimeError(f"linalg.matrix_norm: the smallest of no elements is not defined, got {tuple(x.shape)}")
+            raise IndexError(f"amin(): Expected reduction dim {dim} to have non-zero size.")
         return sum(x, dim)
     return amax(x, dim) if largest else amin(x, dim)
 
@@ -110,10 +115,11 @@ def norm(
         return vector_norm(input, 2, dim, keepdim, dtype=dtype)
     ndim = input.array.ndim
     if dim is None and ndim > 2 or dim is None and ndim < 1:
-        raise RuntimeError(
-            f"linalg.norm: with ord but without dim the input must have 1 or 2 dimensions, got shape {tuple(input.shape)}"
-        )
-    over = ndim if dim is None else 1 if isinstance(dim, int) else len(dim)
+        raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {ndim}D.")
+    dim = (dim,) if isinstance(dim, int) else dim
+    over = ndim if dim is None else len(dim)
+    if over not in (1, 2):
+        raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim or ())}")
     if isinstance(ord, str) or over == 2:
         return matrix_norm(input, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     return vector_norm(input, ord, dim, keepdim, dtype=dtype)
@@ -136,9 +142,9 @@ def cond(A: Tensor, p: float | str | None = None, *, out: Tensor | None = None) 
             return wrap(np.zeros(A.array.shape[:-2], A.array.real.dtype, like=A.array))
         values = svdvals(A)
         return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
-    check_square(f"linalg.cond(p={p})", A)
     if p not in _ORDERS:
-        raise RuntimeError(f"linalg.cond: p must be None, 'fro', 'nuc', ±1, ±2 or ±inf, got {p!r}")
+        raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
+    check_square(f"linalg.cond(ord={p})", A)
     if not A.array.size:
         return wrap(np.zeros(A.array.shape[:-2], A.array.real.dtype, like=A.array))
     inverse, info = inv_ex(A)

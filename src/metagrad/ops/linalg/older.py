@@ -156,7 +156,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor |
         )
         shape = tuple(input.array.shape)
         if 3 not in shape:
-            raise RuntimeError(f"cross: no dimension has extent 3: got a tensor of shape {shape}")
+            raise RuntimeError(f"no dimension of size 3 in input: got a tensor of shape {shape}")
         dim = shape.index(3)
     return vectors.cross(input, other, dim=dim)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
@@ -42,11 +43,12 @@ class QR(Function):
 
     def backward(self, grad_q: Array | None, grad_r: Array | None) -> Array:
         q, r = self.saved
-        n, k = r.shape[-1], q.shape[-2]
+        n, k = r.shape[-1], r.shape[-2]
         if self.mode == "r" or self.mode == "complete" and k > n:
             raise RuntimeError(
-                f"linalg.qr: mode={self.mode!r} has no gradient{' for more rows than columns' if self.mode != 'r' else ''}"
-                ": use mode='reduced'"
+                "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Use mode='reduced'"
+                if self.mode == "r"
+                else "The QR decomposition is not differentiable when mode='complete' and nrows > ncols. Use mode='reduced'"
             )
         if n <= k:
             return self.of_tall(q, r, grad_q, grad_r)
@@ -87,7 +89,9 @@ def qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, ...] | None = Non
     """
     check("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"linalg.qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}")
+        raise RuntimeError(
+            f"qr received unrecognized mode {mode!r} but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     return results.linalg_qr(QR.apply_many(A, mode=mode))
 
 
@@ -105,7 +109,7 @@ def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.ge
     tensor([[-5.0000, -2.2000],
             [ 0.0000,  0.4000]])
     """
-    check("geqrf", input)
+    check("geqrf", input, called=("input",))
     transposed, tau = np.linalg.qr(input.array, "raw")
     return results.geqrf((wrap(column_major(np.swapaxes(transposed, -1, -2))), wrap(in_order(tau))))
 
@@ -122,14 +126,28 @@ def _compact(A: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _check_reflections(name: str, A: Tensor, tau: Tensor, tall: bool) -> None:
-    check(name, A)
-    check(name, A, tau, ndim=1)
+    check(name, A, called=("input",))
+    if isinstance(tau, Variable) and tau.dtype is not A.dtype:
+        raise RuntimeError(
+            f"{name}: tau dtype {scalar_name(tau.dtype)} does not match input dtype {scalar_name(A.dtype)}"
+        )
+    check(name, A, tau, ndim=1, called=("input", "tau"))
     m, n = A.array.shape[-2:]
     k = tau.array.shape[-1]
-    if tau.array.shape[:-1] != A.array.shape[:-2] or k > min(m, n) or tall and m < n:
+    if tau.array.ndim != A.array.ndim - 1:
         raise RuntimeError(
-            f"{name}: expected reflections (*, m, n){' with m ≥ n' if tall else ''} and tau (*, k) with k ≤ m, n of the same "
-            f"batch, got {tuple(A.shape)} and {tuple(tau.shape)}"
+            f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.array.ndim} and "
+            f"input.ndim is equal to {A.array.ndim}"
+        )
+    if tau.array.shape[:-1] != A.array.shape[:-2]:
+        raise RuntimeError(
+            f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau.shape[:-1])}"
+        )
+    if tall and m < n:
+        raise RuntimeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}")
+    if k > min(m, n):
+        raise RuntimeError(
+            f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1], got {tuple(A.shape)} and {k}"
         )
 
 
@@ -167,12 +185,15 @@ def ormqr(
             [0.0000, 0.4000]])
     """
     _check_reflections("ormqr", input, tau, tall=False)
-    check("ormqr", input, other)
-    m, rows = input.array.shape[-2], other.array.shape[-2 if left else -1]
-    if m != rows or other.array.shape[:-2] != input.array.shape[:-2]:
+    check("ormqr", input, other, called=("input", "other"))
+    side = -2 if left else -1
+    if other.array.shape[side] != input.array.shape[-2]:
         raise RuntimeError(
-            f"ormqr: the {'rows' if left else 'columns'} of other {tuple(other.shape)} must be as many as the rows of "
-            f"input {tuple(input.shape)}, and their batches the same"
+            f"ormqr: other.shape[{side}] must be equal to input.shape[-2], got {tuple(other.shape)} and {tuple(input.shape)}"
+        )
+    if other.array.shape[:-2] != input.array.shape[:-2]:
+        raise RuntimeError(
+            f"ormqr: Expected batch dimensions of other to be equal to input.shape[:-2], but got {list(other.shape[:-2])}"
         )
     V, T = _compact(input, tau)
     T = H(T) if transpose else T

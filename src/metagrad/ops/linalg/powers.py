@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.dtypes import cpp_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import matmul
-from metagrad.ops.linalg.matrices import H, check_square, eye
+from metagrad.ops.linalg.matrices import H, check_square, eye, not_square
 from metagrad.ops.linalg.solving import inv
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.selection import where
@@ -94,10 +95,12 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
             [0., 1.]])
     """
     shape = input.array.shape
-    if len(shape) < 2 or shape[-1] != shape[-2]:
+    if len(shape) < 2:
         raise RuntimeError(
-            f"linalg.matrix_power: expected square matrices (*, n, n), got a tensor of shape {tuple(shape)}"
+            f"linalg.matrix_power: The input tensor A must have at least 2 dimensions. Got {tuple(shape)}"
         )
+    if shape[-1] != shape[-2]:
+        raise not_square("linalg.matrix_power", input)
     n = operator.index(n)
     if n == 0:
         return where(wrap(np.zeros((), bool, like=input.array)), input, wrap(eye(shape[-1], input)))
@@ -124,15 +127,20 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     >>> metagrad.linalg.multi_dot([metagrad.ones(2, 9), metagrad.ones(9, 3), metagrad.ones(3)])
     tensor([27., 27.])
     """
+    if isinstance(tensors, Variable):
+        raise TypeError("linalg_multi_dot(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
     chain = list(tensors)
     if len(chain) < 2:
-        raise RuntimeError(f"multi_dot: expected at least 2 tensors, got {len(chain)}")
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(chain)}")
+    for which, x in (("the first", chain[0]), ("the last", chain[-1])):
+        if x.array.ndim not in (1, 2):
+            raise RuntimeError(f"multi_dot(): {which} tensor must be 1D or 2D but got {x.array.ndim}D")
     row, column = chain[0].array.ndim == 1, chain[-1].array.ndim == 1
     if row:
         chain[0] = chain[0].unsqueeze(0)
     if column:
         chain[-1] = chain[-1].unsqueeze(1)
-    product = _in_cheapest_order("multi_dot", chain)
+    product = _in_cheapest_order("multi_dot()", chain)
     if row:
         product = product.squeeze(0)
     return product.squeeze(-1) if column else product
@@ -150,16 +158,22 @@ def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """
     warn_once("metagrad.chain_matmul is deprecated in favor of metagrad.linalg.multi_dot, which takes a list")
     if not matrices:
-        raise RuntimeError("chain_matmul: expected one or more matrices")
+        raise RuntimeError("chain_matmul(): Expected one or more matrices")
     return matrices[0] if len(matrices) == 1 else _in_cheapest_order("chain_matmul", list(matrices))
 
 
 def _in_cheapest_order(name: str, chain: list[Tensor]) -> Tensor:
     shapes = [tuple(x.array.shape) for x in chain]
-    if any(len(s) != 2 for s in shapes) or any(a[1] != b[0] for a, b in zip(shapes, shapes[1:], strict=False)):
-        raise RuntimeError(f"{name}: cannot multiply a chain of shapes {', '.join(map(str, shapes))}")
-    if len({x.array.dtype for x in chain}) > 1:
-        raise RuntimeError(f"{name}: expected tensors of one dtype, got {', '.join(x.dtype.name for x in chain)}")
+    for i, (x, s) in enumerate(zip(chain, shapes, strict=True)):
+        if len(s) != 2:
+            raise RuntimeError(f"{name}: tensor {i} must be 2D but got {len(s)}D")
+        if x.dtype is not chain[0].dtype:
+            kinds = " and tensor ".join(f"{j} {cpp_name(chain[j].dtype)}" for j in (0, i))
+            raise RuntimeError(f"{name}: all tensors must have be the same dtype but tensor {kinds}")
+        if i and shapes[i - 1][1] != s[0]:
+            raise RuntimeError(
+                f"{name}: tensors {i - 1} and {i} with shapes {list(shapes[i - 1])} and {list(s)} cannot be multiplied"
+            )
     n = len(chain)
     cost, cut = np.zeros((n, n)), np.zeros((n, n), int)
     for length in range(2, n + 1):

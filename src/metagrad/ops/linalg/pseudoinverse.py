@@ -124,7 +124,7 @@ def matrix_rank(
         atol, rtol = tol, 0.0
     for given in (atol, rtol):
         if isinstance(given, Variable) and given.dtype.is_complex:
-            raise RuntimeError("linalg.matrix_rank: a threshold must be a real number")
+            raise RuntimeError("linalg.matrix_rank: a tolerance tensor of complex type is not supported")
     return wrap((size > threshold(A.array, largest_of(size), atol, rtol)[..., None]).sum(axis=-1))
 
 
@@ -155,7 +155,9 @@ def lstsq(
     check("linalg.lstsq", A)
     check("linalg.lstsq", A, B, ndim=1)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(f"linalg.lstsq: driver must be 'gels', 'gelsy', 'gelsd' or 'gelss', got {driver!r}")
+        raise RuntimeError(
+            f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver!r}"
+        )
     m, n = A.array.shape[-2:]
     vector = is_vector(A, B)
     right = B.unsqueeze(-1) if vector else B

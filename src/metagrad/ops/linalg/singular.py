@@ -40,9 +40,8 @@ def decomposed(name: str, function: Callable[..., Any], *args: Array, **settings
         return function(*args, **settings)
     except np.linalg.LinAlgError as error:
         finite = bool(np.isfinite(args[0]).all())
-        raise LinAlgError(
-            f"{name}: the iteration did not converge ({error}): the matrix {'is ill-conditioned' if finite else 'has inf or nan'}"
-        ) from None
+        reason = f"is ill-conditioned ({error})" if finite else "contained non-finite values."
+        raise LinAlgError(f"{name}: The algorithm failed to converge because the input matrix {reason}") from None
 
 
 class SVD(Function):
@@ -126,16 +125,18 @@ def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) 
     >>> metagrad.linalg.svdvals(metagrad.tensor([[0.0, 2.0], [1.0, 0.0]]))
     tensor([2., 1.])
     """
-    check("linalg.svdvals", A)
-    _check_driver("linalg.svdvals", driver)
+    check("linalg.svd", A)
+    _check_driver("linalg.svd", driver)
     if recording(A):
         return SVD.apply_many(A, full_matrices=False)[1]
-    return wrap(in_order(decomposed("linalg.svdvals", np.linalg.svd, unwrap(A), compute_uv=False)))
+    return wrap(in_order(decomposed("linalg.svd", np.linalg.svd, unwrap(A), compute_uv=False)))
 
 
 def _check_driver(name: str, driver: str | None) -> None:
     if driver is not None:
-        raise RuntimeError(f"{name}: driver={driver!r} chooses among algorithms for GPUs: leave it away")
+        raise RuntimeError(
+            f"{name}: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
+        )
 
 
 # ------------------------------------------------ only the largest singular values
@@ -182,7 +183,7 @@ def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int
     m, n = A.array.shape[-2:]
     q = min(6, m, n) if q is None else q
     if not 0 <= q <= min(m, n):
-        raise ValueError(f"pca_lowrank: q must be between 0 and min(m, n) = {min(m, n)}, got {q}")
+        raise ValueError(f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}")
     if niter < 0:
-        raise ValueError(f"pca_lowrank: niter must not be negative, got {niter}")
+        raise ValueError(f"niter(={niter}) must be non-negative integer")
     return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)

@@ -17,6 +17,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.elimination import singular_at
 from metagrad.ops.linalg.matrices import (
+    SINGULAR,
     H,
     LinAlgError,
     check,
@@ -27,12 +28,13 @@ from metagrad.ops.linalg.matrices import (
     in_columns,
     is_vector,
 )
+from metagrad.ops.linalg.misfits import unfit
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-_SINGULAR = "cannot be inverted: The diagonal element {} is zero (counted from 1), because the input matrix is singular"
+_UNSOLVABLE = "The solver failed because the input matrix is singular."
 
 
 class Inverse(Function):
@@ -42,7 +44,7 @@ class Inverse(Function):
         try:
             z = np.swapaxes(in_order(np.linalg.inv(np.swapaxes(a, -1, -2))), -1, -2)  # column by column, as in PyTorch
         except np.linalg.LinAlgError:
-            check_info(name, singular_at(a), _SINGULAR)
+            check_info(name, singular_at(a), SINGULAR)
             raise
         self.save(z)
         return z
@@ -59,7 +61,7 @@ class Solve(Function):
         try:
             x = column_major(np.linalg.solve(a, b))
         except np.linalg.LinAlgError:
-            check_info(name, singular_at(a), _SINGULAR)
+            check_info(name, singular_at(a), _UNSOLVABLE)
             raise
         self.save(a, x)
         return x
@@ -133,10 +135,7 @@ def _solved(name: str, A: Tensor, B: Tensor, left: bool) -> Tensor:
     vector = is_vector(A, B)
     n, rows = A.array.shape[-1], B.array.shape[-1 if vector or not left else -2]
     if rows != n or vector and not left:
-        raise RuntimeError(
-            f"{name}: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit the equation "
-            f"{'A X' if left else 'X A'} = B: {'rows' if left else 'columns'} of B must be {n}"
-        )
+        raise unfit(name, A.array.shape, B.array.shape, left)
     if vector:
         solution = named(Solve.apply(A, B.unsqueeze(-1), name=name).squeeze(-1), "LinalgSolveEx")
         return solution if solution.array.ndim < 2 else in_columns(solution)
@@ -174,11 +173,12 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """
     check("linalg.tensorinv", A, ndim=0)
     if ind <= 0:
-        raise RuntimeError(f"linalg.tensorinv: ind must be positive, got {ind}")
+        raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
     rows, columns = tuple(A.shape[:ind]), tuple(A.shape[ind:])
     if math.prod(rows) != math.prod(columns):
         raise RuntimeError(
-            f"linalg.tensorinv: the first {ind} extents {rows} and the others {columns} must have the same product"
+            "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
+            f"{math.prod(columns)} != {math.prod(rows)}"
         )
     flat = A.reshape(math.prod(rows), math.prod(columns))
     return inv(flat).reshape(columns + rows)
@@ -201,7 +201,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out:
     n, rest = B.array.size, tuple(A.shape[B.array.ndim :])
     if A.array.size != n * n or math.prod(rest) != n:
         raise RuntimeError(
-            f"linalg.tensorsolve: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the extents of A after the "
-            f"first {B.array.ndim} must have the product {n}, as many as B has elements"
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got "
+            f"{math.prod(rest)} != {math.prod(A.shape[: B.array.ndim])}"
         )
     return solve(A.reshape(n, n), B.reshape(n)).reshape(rest)

@@ -12,6 +12,7 @@ from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.linalg.matrices import H, check, check_square, column_major, eye, in_columns
+from metagrad.ops.linalg.misfits import unfit
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -83,10 +84,7 @@ def solve_triangular(
     check("linalg.solve_triangular", A, B)
     n, rows = A.array.shape[-1], B.array.shape[-2 if left else -1]
     if rows != n:
-        raise RuntimeError(
-            f"linalg.solve_triangular: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: for "
-            f"{'A X' if left else 'X A'} = B the {'rows' if left else 'columns'} of B must be {n}"
-        )
+        raise unfit("linalg.solve_triangular", A.array.shape, B.array.shape, left)
     if left:
         return SolveTriangular.apply(A, B, upper=upper, unit=unitriangular)
     return in_columns(SolveTriangular.apply(A.mT, B.mT, upper=not upper, unit=unitriangular).mT)

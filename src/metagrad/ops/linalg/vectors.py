@@ -35,7 +35,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
     """
     x, y = input.array, other.array
     if x.ndim != y.ndim:
-        raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions, got {x.ndim} and {y.ndim}")
+        raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions. Got {x.ndim} and {y.ndim}")
     need_one_dtype("linalg.cross", input, other)
     refuse("cross", input, "b")
     if not x.ndim:
@@ -43,7 +43,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
     d = dimension(dim, x.ndim)
     if x.shape[d] != 3 or y.shape[d] != 3:
         raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {tuple(x.shape)} and {tuple(y.shape)}"
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {x.shape[d]} and {y.shape[d]}"
         )
     return _cross(input, other, d)
 
@@ -83,7 +83,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
         raise RuntimeError(f"linalg.vander: expected integers, float32, float64 or complex numbers, got {x.dtype.name}")
     count = N if N is not None else x.array.shape[-1] if x.array.ndim else 1
     if count <= 1:
-        raise RuntimeError(f"linalg.vander: N must be greater than 1, got {count}")
+        raise RuntimeError(f"linalg.vander: N must be greater than 1. Got {count}")
     return powers(contiguous(x) if x.array.ndim else x.unsqueeze(0), count)
 
 

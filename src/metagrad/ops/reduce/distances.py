@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.dtype_checks import refuse
@@ -102,11 +103,13 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     tensor([[0.],
             [5.]])
     """
-    for x in (x1, x2):
+    for name, x in (("X1", x1), ("X2", x2)):
         if x.array.dtype.kind not in "fV":
-            raise RuntimeError(f"cdist only supports floating-point dtypes, got {x.dtype}: convert with .float() first")
+            raise RuntimeError(
+                f"cdist only supports floating-point dtypes, {name} got: {scalar_name(x.dtype)}: use .float()"
+            )
         if x.array.ndim < 2:
-            raise RuntimeError(f"cdist only supports at least 2D tensors, got a tensor of shape {tuple(x.shape)}")
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.array.ndim}D")
     if x1.array.shape[-1] != x2.array.shape[-1]:
         raise RuntimeError(
             f"X1 and X2 must have the same number of columns. X1: {x1.array.shape[-1]} X2: {x2.array.shape[-1]}"
@@ -174,7 +177,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | N
     if x.array.ndim < 2:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.array.ndim} dimensions")
     if maxnorm < 0:
-        raise RuntimeError(f"renorm: expected maxnorm to be >= 0, got {maxnorm}")
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
     return named(_renormed(contiguous(x), p, dimension(dim, x.array.ndim), maxnorm), "Renorm")
 
 

@@ -13,6 +13,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import axes, takes_exact_out
+from metagrad.ops.dtype_checks import need_no_narrowing
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.signs import ComplexSign, Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin
@@ -81,16 +82,17 @@ def vector_norm(
     kind = x.dtype if dtype is None else dtypes.of(dtype)
     if x.dtype.category < 2:
         raise NotImplementedError(
-            f"linalg.vector_norm: expected a floating-point or complex tensor, got {x.dtype.name}: convert it with .float()"
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{dtypes.scalar_name(x.dtype)}: use .float()"
         )
-    if kind.category != x.dtype.category or dtypes.promote_types(kind, x.dtype) is not kind:
-        raise RuntimeError(f"linalg.vector_norm: dtype must be as wide as the input's, {x.dtype.name}, got {kind.name}")
+    need_no_narrowing("linalg.vector_norm", x.dtype, kind)
     if kind in (dtypes.float16, dtypes.bfloat16):
         return cast_to(vector_norm(x.float(), ord, dim, keepdim), kind)
     p, axis = float(ord), axes(dim, x.array.ndim)
     if (p < 0 or p == np.inf) and 0 in [x.array.shape[d] for d in axis]:
+        what = "an empty tensor because" if dim is None else f"the dimension {dim}because this dimension is empty and"
         raise RuntimeError(
-            f"linalg.vector_norm: of no elements there is no {ord} norm: shape {tuple(x.shape)}, dim {dim}"
+            f"linalg.vector_norm cannot compute the {ord} norm on {what} the operation does not have an identity"
         )
     x = cast_to(x, kind)
     if np.isinf(p):

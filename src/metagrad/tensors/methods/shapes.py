@@ -102,7 +102,10 @@ class ShapeMethods(OpMethods):
     def H(self) -> Tensor:
         """The conjugate transpose of a matrix."""
         if self.array.ndim not in (0, 2):
-            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.")
+            hint = "" if self.array.ndim < 2 else " For batches of matrices, consider using tensor.mH"
+            raise RuntimeError(
+                f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.{hint}"
+            )
         return permuting.adjoint(self)  # type: ignore[arg-type]
 
     @property
