@@ -1,5 +1,8 @@
 """Functions that are one operator in other programs' files: whoever writes a model down is told of them whole.
 
+And functions whose gradient needs more than their node saved, indices and masks, or whose node would keep more in PyTorch: it
+guards them. A backward pass raises if one was written to, or if it is the second.
+
 An observer is called as ``observe(function, args, kwargs, result)`` after each call of a function that is marked
 ``@composite``. While nobody watches, that costs one test of an empty list.
 """
@@ -9,6 +12,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
+
+from metagrad.autograd import function as functions
+from metagrad.autograd.variable import Variable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,3 +44,51 @@ def composite(function: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return run
+
+
+def guarding(
+    *names: str, results: tuple[int, ...] = (), needed_by: str = ""
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator: the node of what a function computes guards the arguments of these names, and these of its results.
+
+    needed_by: only if this argument needs a gradient.
+
+    >>> import metagrad
+    >>> x, index = metagrad.ones(3, requires_grad=True), metagrad.tensor([0, 2])
+    >>> y = metagrad.gather(x, 0, index).sum()
+    >>> index.zero_(), y.backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    RuntimeError: one of the variables needed for gradient computation has been modified by an inplace operation: ...
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        written: Any = function
+        while hasattr(written, "__wrapped__"):
+            written = written.__wrapped__
+        places = {name: written.__code__.co_varnames.index(name) for name in (*names, needed_by) if name}
+
+        @functools.wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            result = function(*args, **kwargs)
+            outputs: Any = result if isinstance(result, tuple) else (result,)
+            if isinstance(outputs[0], Variable) and outputs[0]._grad_fn is not None:
+                given: list[Any] = [args[i] if i < len(args) else kwargs.get(name) for name, i in places.items()]
+                if not needed_by or given.pop().requires_grad:
+                    guard(outputs[0]._grad_fn, *given, *[outputs[i] for i in results if i < len(outputs)])
+            return result
+
+        return guarded
+
+    return decorate
+
+
+def guard(node: Any, *values: Any) -> None:
+    """Have a node guard the tensors among these values, and within lists of them; not where hooks pack what nodes save."""
+    if functions.saved_hooks:
+        return
+    node = node.as_edge()[0]
+    tensors: list[Any] = []
+    for value in values:
+        tensors.extend(value if isinstance(value, (list, tuple)) else (value,))
+    origins: list[functions.Origin] = [(None, x._counter, x._counter[0]) for x in tensors if isinstance(x, Variable)]
+    node.origins = (*node.origins, *(origins or [functions.NOWHERE]))

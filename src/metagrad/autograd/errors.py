@@ -22,7 +22,8 @@ def gone(node: Function) -> RuntimeError:
         return freed(node.op_name)
     i = next(i for i, (_, counter, version) in enumerate(node.origins) if counter[0] != version)
     counter, version = node.origins[i][1:]
-    return overwritten(node.op_name, tuple(getattr(node.saved[i], "shape", ())), counter[0], version)
+    saved = node.saved[i] if i < len(node.saved) else None
+    return overwritten(node.op_name, getattr(saved, "shape", None), counter[0], version)
 
 
 def freed(name: str) -> RuntimeError:
@@ -35,11 +36,12 @@ def freed(name: str) -> RuntimeError:
     )
 
 
-def overwritten(name: str, shape: tuple[int, ...], version: int, expected: int) -> RuntimeError:
+def overwritten(name: str, shape: tuple[int, ...] | None, version: int, expected: int) -> RuntimeError:
     """What to raise where a tensor that a node saved was written to."""
+    of_shape = "" if shape is None else f" of shape {list(shape)}"
     return RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: a tensor of shape "
-        f"{list(shape)} that {name} saved for its gradient is at version {version}; expected version {expected} instead. Use "
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: a tensor{of_shape} "
+        f"that {name} saved for its gradient is at version {version}; expected version {expected} instead. Use "
         "the out-of-place form of the operation that changed it, or clone() the tensor before changing it"
     )
 

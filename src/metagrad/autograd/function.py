@@ -88,7 +88,9 @@ class Function(Node):
     # Set by classes:
     computes: ClassVar[bool] = True  # whether forward does arithmetic; views do not
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
+    frees_numbers: bool = True  # whether a second pass is refused even where no tensor was saved
     reference: ClassVar[Callable[..., Any] | None] = None
+    guards: ClassVar[tuple[int, ...]] = ()  # numbers, as in origins, of what is not saved, but may not be written to
     # Filled in from above: how a class with a static ``forward`` is applied (``custom.py``); any, with tangents (``forward.py``)
     apply_static: ClassVar[Callable[..., Any]]
     beside_gpu: ClassVar[Callable[..., Any]]  # what replaces a GPU's inputs that do not fit together (``devices.py``)
@@ -160,8 +162,8 @@ class Function(Node):
         out = wrap(result)
         if record and result.dtype.kind in "fcV":
             node.edges, node.order, node.shape, node.dtype = edges, next_order(), result.shape, result.dtype
-            if node.saved:
-                node.origins = _origins(node.saved, inputs, (out,))
+            if node.saved or cls.guards:
+                node.origins = _origins(node, inputs, (out,))
             if saved_hooks or cls.reference is not None:
                 node._keep(inputs, params)
             out._grad_fn = node
@@ -201,7 +203,7 @@ class Function(Node):
         """What few nodes keep beside: all that a reference implementation takes; what was saved, packed."""
         if self.reference is not None:
             self.reference_arguments = inputs, params
-        if saved_hooks and self.saved:
+        if saved_hooks and self.origins:
             saved_hooks[-1].pack(self, inputs)
 
     def _several(
@@ -212,7 +214,7 @@ class Function(Node):
         if record:
             self.results = [(out.array.shape, out.array.dtype) for out in outs]
             self.edges, self.order, (self.shape, self.dtype) = edges, next_order(), self.results[0]
-            self.origins = _origins(self.saved, inputs, outs)
+            self.origins = _origins(self, inputs, outs)
             self._keep(inputs, params)
             for i, out in enumerate(outs):
                 if out.array.dtype.kind in "fcV":  # an integer result, such as the indices of max, has no gradient
@@ -234,7 +236,7 @@ class Function(Node):
 
     def release(self) -> None:
         """Drop what was saved once the gradient has been computed."""
-        if self.saved:
+        if (self.saved or self.origins) and (self.frees_numbers or any(o is not NOWHERE for o in self.origins)):
             self.saved, self.origins = FREED, STALE
         if self.reference is not None:
             self.reference_arguments = FREED
@@ -245,34 +247,25 @@ class Output(Function):
 
     index: int
     attended = True  # its gradient goes on as it is
-
-    @property
-    def op_name(self) -> str:
-        """The name of the op this is a result of."""
-        return cast(str, self.edges[0].op_name)
+    op_name = property(lambda self: self.edges[0].op_name, doc="The name of the op this is a result of.")
+    next_functions = property(lambda self: self.edges[0].next_functions, doc="Where the gradients of its inputs go.")
 
     def name(self) -> str:
         """The name of the node this is a result of."""
         return cast(str, self.edges[0].name())
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """Where the gradients of the node's inputs go."""
-        return cast("tuple[tuple[Any, int], ...]", self.edges[0].next_functions)
 
     def as_edge(self) -> tuple[Any, int]:
         """The node this is a result of, and the result's number."""
         return self.edges[0], self.index
 
 
-def _origins(saved: tuple[Any, ...], inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> list[Origin]:
-    """Where each saved array came from.
+def _origins(node: Function, inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> list[Origin]:
+    """Where each saved array came from, and after these what the node guards.
 
-    The counter tells a later backward pass whether the array was overwritten; the number lets one that is itself recorded
-    join the array to the graph again.
+    The counter tells a later pass whether it was overwritten; by the number one that is recorded joins it to the graph.
     """
     found: list[Origin] = []
-    for array in saved:
+    for array in node.saved:
         origin = NOWHERE
         if array is not None:
             number = 0  # counted by hand: enumerate takes as long as the rest
@@ -288,4 +281,7 @@ def _origins(saved: tuple[Any, ...], inputs: tuple[Any, ...], outputs: tuple[Var
                         origin = number, out._counter, out._counter[0]
                     number -= 1
         found.append(origin)
+    for number in node.guards:
+        x = inputs[number] if number >= 0 else outputs[OUTPUT - number]
+        found.append((number, x._counter, x._counter[0]) if isinstance(x, Variable) else NOWHERE)
     return found

@@ -27,7 +27,7 @@ def recorded(node: Function, grads: Sequence[Any], propagate: Propagate) -> Any:
         try:
             if node.origins:
                 node.saved = tuple(
-                    [_rejoined(node, a, where) for a, (where, _, _) in zip(arrays, node.origins, strict=True)]
+                    [_rejoined(node, a, where) for a, (where, _, _) in zip(arrays, node.origins, strict=False)]
                 )
             return node.backward(*tensors)
         finally:

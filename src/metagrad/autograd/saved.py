@@ -125,7 +125,7 @@ def _position(node: Any, wanted: str) -> int | None:
     number = _INPUTS.get(wanted, _RESULTS.get(wanted))
     if number is None:
         return None
-    for at, origin in enumerate(node.origins):
+    for at, origin in enumerate(node.origins[: len(node.saved)]):
         if origin[0] == number:
             return at
     if number > 0 and len(node.saved) > number:  # the same tensor as the first input, or a number

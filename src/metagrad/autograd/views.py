@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
+from metagrad.autograd.function import NOWHERE, Function
 from metagrad.autograd.function import observers as observers_of_ops
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.saved import Packed
@@ -366,16 +366,16 @@ def _keep_overwritten(node: Function, target: Any) -> None:
     array = target.array
     if node.unpack is not None:  # a hook was given it, and may have kept it as it is
         node.saved = tuple([a.of_a_copy(array) if a.__class__ is Packed else a for a in node.saved])
+    count = len(node.saved)
+    if len(node.origins) > count:  # what it guards, it has used
+        after = [o for o in node.origins[count:] if o[1] is not target._counter]
+        node.origins = (*node.origins[:count], *(after or [NOWHERE]))
     if any(a is array for a in node.saved):
         kept = wrap(array.copy())
         for level, tangent in tangents_of(target):
             level.set(kept, tangent)
-        node.origins = tuple(
-            [
-                (where, [0], 0) if a is array else (where, counter, version)
-                for a, (where, counter, version) in zip(node.saved, node.origins, strict=True)
-            ]
-        )
+        own = [(o[0], [0], 0) if a is array else o for a, o in zip(node.saved, node.origins, strict=False)]
+        node.origins = (*own, *node.origins[count:])
         node.saved = tuple([kept.array if a is array else a for a in node.saved])
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import write
@@ -250,6 +251,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 @asks_for_tensors
+@guarding("input")
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x + 3, 0), 6) / 6.
 
@@ -267,6 +269,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 @takes_exact_out
+@guarding("input")
 def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """x brought nearer to 0 by λ: x − λ where x > λ, x + λ where x < −λ, else 0.
 
@@ -282,6 +285,7 @@ def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
 
 
 @takes_out
+@guarding("input")
 def threshold(
     input: Tensor, threshold: float, value: float, inplace: bool = False, *, out: Tensor | None = None
 ) -> Tensor:
@@ -306,6 +310,7 @@ def threshold(
 
 
 @asks_for_tensors
+@guarding("input")
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
@@ -99,6 +100,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: OutputSize) -> Tensor:
 
 
 @asks_for_tensors
+@guarding("input")
 def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over two axes; None in output_size keeps that axis."""
     return _adaptive_avg(2, input, output_size)
@@ -185,6 +187,7 @@ def _check_samples(samples: Tensor, input: Tensor, shape: tuple[int, ...]) -> No
             raise RuntimeError(f"Expect _random_samples.size({d}) {what}.")
 
 
+@guarding("input")
 def _fractional_max(
     axes: int,
     input: Tensor,
@@ -305,6 +308,7 @@ def _unpooled_size(
     return tuple(map(int, given))
 
 
+@guarding("indices")
 def _max_unpool(
     axes: int,
     input: Tensor,

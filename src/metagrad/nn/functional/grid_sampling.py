@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
@@ -109,6 +110,7 @@ def _linear(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tenso
 
 
 @asks_for_tensors
+@guarding("input", "grid")
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import CPU, move, of_array
@@ -229,6 +230,7 @@ def _lengths(name: str, given: Tensor | Sequence[int], n: int) -> Array:
 
 
 @asks_for_tensors
+@guarding("log_probs", "targets")
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.composites import composite
+from metagrad.autograd.composites import composite, guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import Variable, wrap
@@ -142,6 +142,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 
 
 @known_as("HuberLoss")
+@guarding("input", "target")
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -266,6 +267,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
 @composite
 @accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction")
 @known_as("NllLoss")
+@guarding("input")
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -282,6 +284,7 @@ def nll_loss(
     return _of_classes(Pick.apply, input, target, weight, ignore_index, reduction)
 
 
+@guarding("target")
 def _of_classes(
     of_row: Callable[[Tensor, Array], Tensor],
     input: Tensor,

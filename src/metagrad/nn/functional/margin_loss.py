@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
@@ -32,6 +33,7 @@ __all__ = [
 @asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 @known_as("SoftMarginLoss")
+@guarding("input")
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """ln(1 + exp(−y x)), y being 1 or −1, in the input's dtype and shape.
 
@@ -116,6 +118,7 @@ def cosine_embedding_loss(
 @asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 @known_as("MultiMarginLoss")
+@guarding("input", "target")
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
@@ -170,6 +173,7 @@ def _need_rows(input: Tensor) -> None:
 @asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 @known_as("MultilabelMarginLoss")
+@guarding("input", "target")
 def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 − (x_j − xᵢ)) / C over the classes j of the target and those i that are not in it.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.base.channels_last import laid_out_as
 from metagrad.base.typing import Array
@@ -63,6 +64,7 @@ class FromWinners(Function):
         return ToWinners.on(grad, winners=self.winners, axes=self.axes)
 
 
+@guarding("input", results=(1,))
 def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -> Any:
     """The largest of each window, and where they were found if asked.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from metagrad.autograd.composites import composite
+from metagrad.autograd.composites import composite, guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
@@ -110,6 +110,7 @@ def _sizes(windows: Windows, count_pad: bool) -> Array:
 
 
 @asks_for_tensors
+@guarding("input")
 def avg_pool1d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -127,6 +128,7 @@ def avg_pool1d(
 
 
 @takes_exact_out
+@guarding("input")
 def avg_pool2d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None, *, out: Tensor | None = None,
@@ -142,6 +144,7 @@ def avg_pool2d(
 
 
 @takes_exact_out
+@guarding("input")
 def avg_pool3d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None, *, out: Tensor | None = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import naming
@@ -53,6 +54,7 @@ class AddRows(Function):
 
 
 @asks_for_tensors
+@guarding("input")
 def embedding(
     input: Tensor,
     weight: Tensor,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
@@ -65,6 +66,7 @@ _REDUCES: dict[str | None, type[Function]] = {None: Put, "add": PutAdd, "multipl
 
 
 @takes_out_by(exactly=True, apart=True)
+@guarding("input", "index")
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
 
@@ -85,6 +87,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
 
 @takes_out_by(exactly=True, apart=True)
+@guarding("index")
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
 
@@ -114,6 +117,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
 
 
 @takes_exact_out
+@guarding("index")
 def scatter(
     input: Tensor,
     dim: int,
@@ -150,6 +154,7 @@ def scatter(
 
 
 @takes_exact_out
+@guarding("index", needed_by="src")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated indices add up.
 

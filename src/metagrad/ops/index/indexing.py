@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guard, guarding
 from metagrad.autograd.errors import misindexed
 from metagrad.autograd.function import Function
 from metagrad.autograd.transforms import check_own, check_room, lies_in
@@ -161,14 +162,18 @@ def getitem(input: Tensor, index: Index) -> Tensor:
             return unrecorded_view(input, input.array[index, ...], Slice, {"index": index})
         except IndexError as error:
             raise misindexed(error) from None
+    given = index
     index, basic = checked(input, index)
     if basic:
         return Slice.apply(input, index=index)
     first, rest = in_stages(index, input.array.ndim)
     try:
-        return Gather.apply(input if first is None else Slice.apply(input, index=first), index=rest, as_x=True)
+        y = Gather.apply(input if first is None else Slice.apply(input, index=first), index=rest, as_x=True)
     except IndexError as error:
         raise unlike_mask(index, input.array.shape) or error from None
+    if y._grad_fn is not None:
+        guard(y._grad_fn, given)
+    return y
 
 
 def setitem(input: Tensor, index: Index, value: Any) -> None:
@@ -183,6 +188,7 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     tensor([[0., 5., 0.],
             [0., 6., 0.]])
     """
+    given = index
     index, basic = checked(input, index)
     if not basic and isinstance(value, Variable) and value.array.dtype is not input.array.dtype:
         check_source(input, index, value)  # type: ignore[arg-type]
@@ -222,7 +228,9 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
         first, index = in_stages(index, input.array.ndim)
         target = input if first is None else Slice.apply(input, index=first)
         try:
-            write(target, Put.apply(target, source, index=index))
+            y = Put.apply(target, source, index=index)
+            guard(y._grad_fn, given)
+            write(target, y)
         except (ValueError, TypeError, IndexError) as error:
             raise _misplaced(target.array, index, source, basic, error) from None
 
@@ -250,6 +258,7 @@ def _misplaced(target: Array, index: Any, source: Any, basic: bool, error: Excep
 
 
 @asks_for_tensors
+@guarding("indices")
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``.
 

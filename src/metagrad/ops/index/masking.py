@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
@@ -31,6 +32,7 @@ __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzer
 
 
 @asks_for_tensors
+@guarding("mask")
 def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     """``value`` where the bool mask holds, ``input`` elsewhere; the mask broadcasts.
 
@@ -63,6 +65,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
 
 
 @takes_out_by(exactly=True, apart=True)
+@guarding("input", "mask")
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where the bool mask holds, in order, in one dimension.
 
@@ -113,6 +116,7 @@ def argwhere(input: Tensor) -> Tensor:
 
 
 @asks_for_tensors
+@guarding("mask")
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy with the elements where the bool mask holds replaced, in order, by the elements of ``source``.
 

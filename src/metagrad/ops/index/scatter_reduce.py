@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import unwrap, wrap
@@ -87,6 +88,7 @@ def _check_reduce(name: str, x: Tensor, reduce: str, allowed: tuple[str, ...]) -
 
 
 @takes_exact_out
+@guarding("input", "index", "src", results=(0,))
 def scatter_reduce(
     input: Tensor,
     dim: int,
@@ -117,6 +119,7 @@ def scatter_reduce(
 
 
 @takes_exact_out
+@guarding("input", "index", "source", results=(0,))
 def index_reduce(
     input: Tensor,
     dim: int,

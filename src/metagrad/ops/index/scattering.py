@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.transforms import lies_in
@@ -203,6 +204,7 @@ def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
 
 
 @takes_out
+@guarding("index")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: Tensor | None = None) -> Tensor:
     """A copy with one number in the slices of ``dim`` that a vector of integers names.
 
@@ -235,6 +237,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
 
 
 @takes_exact_out
+@guarding("index")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
 
@@ -253,6 +256,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
 
 
 @takes_exact_out
+@guarding("index", needed_by="source")
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -300,6 +304,7 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
 
 
 @asks_for_tensors
+@guarding("index")
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with element ``index[i]``, counted in order over all dimensions, replaced by ``source[i]``; accumulate: added.
 

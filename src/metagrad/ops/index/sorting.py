@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.node_names import named
 from metagrad.autograd.transforms import check_extent, lies_in
 from metagrad.autograd.variable import wrap
@@ -28,6 +29,7 @@ __all__ = ["argsort", "msort", "sort", "topk", "unique", "unique_consecutive"]
 
 
 @takes_exact_out
+@guarding(results=(1,))
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Tensor | None = None
 ) -> results.sort:
@@ -72,6 +74,7 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
+@guarding(results=(1,))
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Tensor | None = None
 ) -> results.topk:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.kernels.gathering import is_outside
@@ -25,6 +26,7 @@ __all__ = ["nonzero_static", "take", "take_along_dim", "unravel_index"]
 
 
 @takes_out_by(exactly=True, apart=True)
+@guarding("input", "index")
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with the given numbers, counted in order over all dimensions; the result has the shape of ``index``.
 
@@ -45,6 +47,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_exact_out
+@guarding("input")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``gather`` that broadcasts ``input`` and ``indices``, for what argmax and argsort return; flattened, if dim is None.
 

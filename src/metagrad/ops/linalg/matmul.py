@@ -47,7 +47,7 @@ class Linear(Function):
     """
 
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
-        self.save(x if self.needs[1] else None, w)
+        self.save(x if self.needs[1] else None, w if self.needs[0] else None)
         self.shape_in = x.shape
         z = product(x.reshape(_rows(x)) if x.ndim > 2 else x, w.T, b)
         return z.reshape(*x.shape[:-1], w.shape[0]) if x.ndim > 2 else z

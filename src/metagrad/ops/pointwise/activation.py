@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled import pointwise as compiled
@@ -91,6 +92,7 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_exact_out
+@guarding("input")
 def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """x where |x| > λ, else 0: small numbers vanish, large ones stay as they are.
 

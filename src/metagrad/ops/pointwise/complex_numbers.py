@@ -146,6 +146,8 @@ class Angle(Function):
 class RealAngle(Function):
     """y = 0 for x ≥ 0, π for x < 0;   ∂L/∂x = 0."""
 
+    guards = (0,)
+
     def forward(self, x: Array) -> Array:
         return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
 

@@ -51,6 +51,8 @@ def _with(input: Tensor, *tensors: Operand) -> list[Tensor]:
 class Addcmul(Pointwise):
     """z = x + v a b,   ∂L/∂x = ∂L/∂z,   ∂L/∂a = v b ∂L/∂z,   ∂L/∂b = v a ∂L/∂z."""
 
+    frees_numbers = False
+
     def forward(self, x: Array, a: Array, b: Array, value: Number) -> Array:
         self.value = value
         self.save(a if self.needs[2] else None, b if self.needs[1] else None)
@@ -86,6 +88,8 @@ def addcmul(
 
 class Lerp(Pointwise):
     """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
+
+    frees_numbers = False
 
     def forward(self, x: Array, y: Array, w: Array) -> Array:
         both = (x, y) if self.needs[2] else (None, None)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import write
@@ -49,6 +50,7 @@ class NanToNum(Pointwise):
 
 
 @takes_exact_out
+@guarding("input")
 def nan_to_num(
     input: Tensor,
     nan: float | None = None,
@@ -131,6 +133,7 @@ class Frexp(Function):
 
 
 @takes_exact_out
+@guarding(results=(1,))
 def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.frexp:
     """The mantissa m and the exponent e with x = m · 2ᵉ, ½ ≤ |m| < 1, the exponent int32.
 

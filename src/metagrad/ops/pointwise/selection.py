@@ -31,6 +31,9 @@ __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum",
 class Where(Pointwise):
     """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
 
+    guards = (0,)
+    frees_numbers = False
+
     def forward(self, c: Array, x: Array, y: Array) -> Array:
         self.condition = c
         return select(c, x, y)
@@ -86,6 +89,8 @@ class Clamp(Pointwise):
 
     A bound that decides gets the gradient instead; of crossed bounds the upper one decides.
     """
+
+    guards = (0, 1, 2)
 
     def forward(self, x: Array, low: Array, high: Array) -> Array:
         both = low is not None and high is not None
@@ -195,6 +200,8 @@ def need_an_order(function: str, *operands: Any) -> None:
 class Extremum(Pointwise):
     """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y, all of it at nan."""
 
+    guards = (0, 1)
+
     def forward(self, x: Array, y: Array, ufunc: np.ufunc, loses: np.ufunc) -> Array:
         self.made_by, z = ufunc, ufunc(x, y)
         if self.needs[0]:
@@ -251,6 +258,8 @@ def _extremum(op: type[Extremum], x: Operand, y: Operand, ufunc: np.ufunc, loses
 
 class _Chosen(Pointwise):
     """z = the larger (smaller) of x and y, the one that is not nan;   ∂L/∂z goes to the one chosen, to x where equal."""
+
+    guards = (0, 1)
 
     def forward(self, x: Array, y: Array, ufunc: np.ufunc, chooses: np.ufunc) -> Array:
         self.first = chooses(x, y) | np.isnan(y)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.function import Function, quiet
+from metagrad.autograd.function import OUTPUT, Function, quiet
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
@@ -136,6 +136,8 @@ def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 class Copysign(Pointwise):
     """z = |x| with the sign of y;   ∂L/∂x = ∂L/∂z · z / x (0 at 0),   ∂L/∂y = 0."""
+
+    guards = (0, OUTPUT)
 
     def forward(self, x: Array, y: Array) -> Array:
         z = np.copysign(x, y)

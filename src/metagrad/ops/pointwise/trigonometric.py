@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.operands import float_operands, in_single, need_numbers, need_tensors, operands, promoted_in_single
@@ -196,7 +197,7 @@ class Hypot(Pointwise):
 
     def forward(self, x: Array, y: Array) -> Array:
         z = np.hypot(x, y)
-        self.save(x, y, z)
+        self.save(x if self.needs[0] else None, y if self.needs[1] else None, z)
         return z
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
@@ -255,7 +256,7 @@ def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.deg2rad(metagrad.tensor([180.0, 90.0]))
     tensor([3.1416, 1.5708])
     """
-    return mul(_angles(input, "deg2rad"), math.pi / 180)
+    return _scaled(_angles(input, "deg2rad"), math.pi / 180, "Deg2Rad")
 
 
 @takes_out
@@ -266,7 +267,14 @@ def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.rad2deg(metagrad.tensor([metagrad.pi]))
     tensor([180.])
     """
-    return mul(_angles(input, "rad2deg"), 180 / math.pi)
+    return _scaled(_angles(input, "rad2deg"), 180 / math.pi, "Rad2Deg")
+
+
+def _scaled(input: Tensor, factor: float, name: str) -> Tensor:
+    y = named(mul(input, factor), name)
+    if y._grad_fn is not None:
+        y._grad_fn.frees_numbers = False
+    return cast("Tensor", y)
 
 
 def _angles(input: Tensor, name: str) -> Tensor:

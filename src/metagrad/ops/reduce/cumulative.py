@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function, quiet
 from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import write
@@ -172,6 +173,7 @@ def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLik
 
 
 @takes_exact_out
+@guarding("input", results=(1,))
 def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
     """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
@@ -187,6 +189,7 @@ def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) ->
 
 
 @takes_exact_out
+@guarding("input", results=(1,))
 def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
     """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
@@ -263,6 +266,7 @@ def _exp_of_difference(a: Array, b: Array) -> Array:
 
 @takes_exact_out
 @in_single
+@guarding("input", results=(0,))
 def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
@@ -77,6 +78,7 @@ def _check_order(name: str, p: float) -> None:
 
 @asks_for_tensors
 @promoted_in_single
+@guarding("input", "other")
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """‖x − y‖ₚ over all elements; x and y broadcast.
 
@@ -89,6 +91,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
 
 
 @asks_for_tensors
+@guarding("x1", "x2", results=(0,))
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The distances ‖xᵢ − yⱼ‖ₚ of all pairs of rows: (*, P, M) and (*, R, M) to (*, P, R).
 
@@ -137,6 +140,7 @@ def _are_large(a: Array, b: Array) -> bool:
 
 
 @asks_for_tensors
+@guarding("input")
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The distances of all pairs of rows i < j of an (N, M) matrix, N (N − 1) / 2 of them, row by row.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from metagrad.autograd.function import Function
+from metagrad.autograd.composites import guarding
+from metagrad.autograd.function import OUTPUT, Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
@@ -141,6 +142,8 @@ class Shared(Function):
     ``choose(x, axis)`` is y, with extent 1 in the dimensions ``axis``.
     """
 
+    guards = (0, OUTPUT)
+
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, choose: Callable[..., Array]) -> Array:
         y = in_order(choose(x, axis))
         if self.needs[0]:
@@ -207,6 +210,7 @@ def aminmax(
     return results.aminmax((amin(input, d, keepdim), amax(input, d, keepdim)))
 
 
+@guarding(results=(1,))
 def chosen_along(
     results: Callable[[tuple[Tensor, Tensor]], R],
     input: Tensor,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.node_names import named
 from metagrad.base import results
 from metagrad.base.typing import Array
@@ -89,6 +90,7 @@ def _index_of_nanmedian(x: Array, axis: int) -> Array:
 
 
 @takes_out_by(apart=True)
+@guarding(results=(1,))
 def kthvalue(
     input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None
 ) -> results.kthvalue:
@@ -118,6 +120,7 @@ def _ranked(x: Array, ranks: Array, axis: int) -> Array:
 
 
 @takes_exact_out
+@guarding(results=(1,))
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None) -> results.mode:
     """The most frequent element along ``dim``, the smallest of several, and its last index: (values, indices).
 

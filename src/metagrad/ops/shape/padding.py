@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guard
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import unwrap
@@ -149,6 +150,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     y = PadFromInside.apply(
         input, positions=[_positions(n, low, high, mode) for n, (low, high) in zip(shape, widths, strict=True)]
     )
+    if y._grad_fn is not None and mode != "circular":
+        guard(y._grad_fn, input)
     names = {"reflect": f"ReflectionPad{axes}D", "replicate": f"ReplicationPad{axes}D", "circular": "Copy"}
     return named(y if mode == "circular" else formatted_as(y, input), names[mode])
 

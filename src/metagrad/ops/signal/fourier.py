@@ -39,6 +39,8 @@ class Transform(Function):
 class HalfSpectrum(Function):
     """Xₖ = s Σₙ xₙ exp(−2πi kn/N), k = 0 … N/2, of real x;   ∂L/∂x = s Re Σₖ ∂L/∂Xₖ exp(2πi kn/N)."""
 
+    guards = (0,)
+
     def forward(self, x: Array, axis: int, scale: float) -> Array:
         self.shape_in, self.axis, self.scale = x.shape, axis, scale
         return _scaled(np.fft.rfft(x, axis=axis), scale)

@@ -1,0 +1,103 @@
+"""Which backward passes are refused: a second one, and one after what the gradient needs was written to; where PyTorch refuses."""
+
+import pytest
+
+import metagrad as mg
+
+SECOND, WRITTEN = "a second time", "modified by an inplace operation"
+
+
+@pytest.fixture(params=["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def lib(request):
+    return pytest.importorskip(request.param)
+
+
+def index(lib):
+    return lib.tensor([0, 2])
+
+
+def mask(lib):
+    return lib.tensor([True, False, True])
+
+
+# What is computed of x, three numbers, and of another tensor made by the second function; whether a second backward pass is
+# refused; which writes are before the first: to x, to the other, to the last result.
+CASES = {
+    "gather": (lambda lib, x, i: x.gather(0, i), index, True, "x other"),
+    "index_select": (lambda lib, x, i: x.index_select(0, i), index, True, "other"),
+    "take": (lambda lib, x, i: x.take(i), index, True, "x other"),
+    "getitem": (lambda lib, x, i: x[i], index, True, "other"),
+    "getitem mask": (lambda lib, x, m: x[m], mask, True, "other"),
+    "index_fill": (lambda lib, x, i: x.index_fill(0, i, 1.0), index, True, "other"),
+    "index_put": (lambda lib, x, i: x.index_put((i,), lib.ones(2)), index, True, "other"),
+    "scatter": (lambda lib, x, i: x.scatter(0, i, lib.ones(2)), index, True, "other"),
+    "scatter_add": (lambda lib, x, i: lib.zeros(3).scatter_add(0, i, x[:2]), index, True, "other"),
+    "scatter_add to x": (lambda lib, x, i: x.scatter_add(0, i, lib.ones(2)), index, False, ""),
+    "index_add to x": (lambda lib, x, i: x.index_add(0, i, lib.ones(2)), index, False, ""),
+    "masked_fill": (lambda lib, x, m: x.masked_fill(m, 1.0), mask, True, "other"),
+    "masked_select": (lambda lib, x, m: x.masked_select(m), mask, True, "x other"),
+    "where": (lambda lib, x, m: lib.where(m, x, 1.0), mask, True, "other"),
+    "maximum": (lambda lib, x, y: lib.maximum(x, y), lambda lib: lib.ones(3), True, "x other"),
+    "fmin": (lambda lib, x, y: lib.fmin(x, y), lambda lib: lib.ones(3), True, "x other"),
+    "clamp": (lambda lib, x, low: x.clamp(low), lambda lib: lib.ones(3), True, "x other"),
+    "hardsigmoid": (lambda lib, x, _: lib.nn.functional.hardsigmoid(x), index, True, "x"),
+    "amax": (lambda lib, x, _: x.amax(0), index, True, "x result"),
+    "max along": (lambda lib, x, _: tuple(x.max(0)), index, True, "result"),
+    "topk": (lambda lib, x, _: tuple(x.topk(2)), index, True, "result"),
+    "sort": (lambda lib, x, _: tuple(x.sort()), index, True, "result"),
+    "cummax": (lambda lib, x, _: tuple(x.cummax(0)), index, True, "x result"),
+    "embedding": (lambda lib, x, i: lib.nn.functional.embedding(i, x.reshape(3, 1)), index, True, "other"),
+    "huber_loss": (lambda lib, x, y: lib.nn.functional.huber_loss(x, y), lambda lib: lib.ones(3), True, "x other"),
+    "max_pool1d": (lambda lib, x, _: lib.nn.functional.max_pool1d(x[None], 2), index, True, "x"),
+    "clamp_": (lambda lib, x, _: (x * 1).clamp_(0, 1), index, True, ""),
+    "tril": (lambda lib, x, _: x.expand(3, 3).tril(), index, False, ""),
+    "deg2rad": (lambda lib, x, _: lib.deg2rad(x), index, False, ""),
+    "rad2deg": (lambda lib, x, _: lib.rad2deg(x), index, False, ""),
+    "lerp": (lambda lib, x, y: lib.lerp(x, y, 0.5), lambda lib: lib.ones(3), False, ""),
+    "addcmul": (lambda lib, x, y: lib.addcmul(x, y, y), lambda lib: lib.ones(3), False, ""),
+    "linear": (lambda lib, x, y: lib.nn.functional.linear(y, x[None]), lambda lib: lib.ones(2, 3), True, "other"),
+    "hypot": (lambda lib, x, y: lib.hypot(x, y), lambda lib: lib.ones(3), True, "x result"),
+}  # fmt: skip
+
+
+def first_pass(lib, name):
+    """x, the other tensor and the last result, and a function that goes back."""
+    compute, other = CASES[name][:2]
+    x, y = lib.tensor([0.5, 3.0, -2.0], requires_grad=True), other(lib)
+    results = compute(lib, x, y)
+    results = results if isinstance(results, tuple) else (results,)
+    return (x, y, results[-1]), lambda: results[0].backward(lib.ones_like(results[0]))
+
+
+def refusal(function):
+    try:
+        function()
+    except RuntimeError as error:
+        return SECOND if SECOND in str(error) else WRITTEN if WRITTEN in str(error) else str(error)
+    return None
+
+
+def check(lib, name):
+    _, _, second, written = CASES[name]
+    _, back = first_pass(lib, name)
+    assert refusal(back) is None
+    assert refusal(back) == (SECOND if second else None)
+    for i, what in enumerate(("x", "other", "result")):
+        tensors, back = first_pass(lib, name)
+        with lib.no_grad():
+            tensors[i].zero_()
+        assert refusal(back) == (WRITTEN if what in written.split() else None), what
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_passes_are_refused(lib, name):
+    check(lib, name)
+
+
+def test_what_is_guarded_is_not_packed():
+    with mg.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+        tensors, back = first_pass(mg, "amax")
+    with mg.no_grad():
+        tensors[0].zero_()
+    back()
+    assert tensors[0].grad.tolist() == [0.0, 1.0, 0.0]
