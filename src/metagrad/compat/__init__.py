@@ -23,8 +23,8 @@
 ``functorch.py``            what ``func`` was before
 ``dynamo.py``               the compiler's settings
 ``fake_tensors.py``         whether a program is being traced
+``fx/``                     programs as graphs: traced, looked at, changed, run
 ``futures.py``              results that may come later
-``fx.py``                   the names of what traces programs
 ``hub.py``                  models from a directory of one's own
 ``inner.py``                ``torch._C``
 ``inner_names.py``          names with an underscore in files of layers and distributions

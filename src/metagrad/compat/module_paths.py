@@ -93,7 +93,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "einops_backend": "compat.einops_backend",
     "futures": "compat.futures",
     "fx": "compat.fx",
-    **{f"fx.{name}": "compat.fx" for name in ("graph", "graph_module", "node", "proxy")},
+    "fx._symbolic_trace": "compat.fx.tracing",
     "fx.experimental": "compat.fake_tensors",
     "fx.experimental.proxy_tensor": "compat.fake_tensors",
     "hub": "compat.hub",

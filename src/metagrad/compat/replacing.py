@@ -22,3 +22,12 @@ def replace(replaced: dict[Any, Any]) -> None:
         for key, value in list(space.items()):
             if type(value) is FunctionType and value in replaced:
                 space[key] = replaced[value]
+            elif own and isinstance(value, type):
+                _replace_within(value, replaced)
+
+
+def _replace_within(layer: type, replaced: dict[Any, Any]) -> None:
+    """The same for the functions that a class of layers calls: ``pool = staticmethod(F.max_pool2d)``."""
+    for key, value in list(vars(layer).items()):
+        if type(value) is staticmethod and value.__func__ in replaced:
+            setattr(layer, key, staticmethod(replaced[value.__func__]))

@@ -1,0 +1,42 @@
+"""``torch.fx``: programs as graphs. ``symbolic_trace`` runs a module once with values that are not there, and notes the steps.
+
+=============================  ======================================================================
+``immutable_collections.py``   the lists and dicts of a node's arguments
+``node.py``                    a step, and how what it calls is named
+``naming.py``                  names of nodes
+``printing.py``                a graph as a Python function
+``graph.py``                   the steps in order: added, moved, erased, checked
+``proxy.py``                   values that are not there yet
+``tracing.py``                 a program followed
+``graph_module.py``            a module made of a graph
+``interpreter.py``             a graph run step by step, or changed on the way
+``subgraph_rewriter.py``       parts that look like a pattern replaced
+``passes/``                    shapes noted at every step
+=============================  ======================================================================
+
+Proxies answer ``__torch_function__``: from the first of them on, metagrad's functions ask their arguments' classes.
+"""
+
+from metagrad.compat.fx import (
+    graph,
+    graph_module,
+    immutable_collections,
+    interpreter,
+    node,
+    passes,
+    proxy,
+    subgraph_rewriter,
+)
+from metagrad.compat.fx import tracing as _symbolic_trace
+from metagrad.compat.fx.graph import Graph
+from metagrad.compat.fx.graph_module import GraphModule
+from metagrad.compat.fx.interpreter import Interpreter, Transformer
+from metagrad.compat.fx.node import Node, has_side_effect, map_arg
+from metagrad.compat.fx.proxy import Proxy, TraceError
+from metagrad.compat.fx.subgraph_rewriter import replace_pattern
+from metagrad.compat.fx.tracing import PH, Tracer, symbolic_trace, wrap
+
+__all__ = [
+    "PH", "Graph", "GraphModule", "Interpreter", "Node", "Proxy", "TraceError", "Tracer", "Transformer", "has_side_effect",
+    "map_arg", "replace_pattern", "symbolic_trace", "wrap",
+]  # fmt: skip

@@ -1,0 +1,164 @@
+"""A graph as a Python function, one line for each step, in which values that are not used any more are let go."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import operator
+import types
+from typing import Any
+
+from metagrad.base import dtypes
+from metagrad.base.layouts import layout, memory_format
+from metagrad.compat.fx.naming import Namespace, of_generated_programs
+from metagrad.compat.fx.node import Node, public_name, qualified_name, type_text
+
+__all__ = ["PythonCode", "python_code"]
+
+_SIGNS = {
+    "eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">=", "add": "+", "sub": "-", "mul": "*", "matmul": "@",
+    "floordiv": "//", "truediv": "/", "mod": "%", "pow": "**", "lshift": "<<", "rshift": ">>", "and_": "&", "or_": "|", "xor": "^",
+}  # fmt: skip
+_EXPRESSIONS = {getattr(operator, name): f"{{}} {sign} {{}}" for name, sign in _SIGNS.items()}
+_EXPRESSIONS.update({operator.pos: "+{}", operator.neg: "-{}", operator.invert: "~{}", operator.getitem: "{}[{}]"})
+_IN_PLACE = {
+    getattr(operator, f"i{name.rstrip('_')}"): f"{{}} {sign}= {{}}"
+    for name, sign in _SIGNS.items()
+    if sign[0] not in "=!" and name not in ("lt", "gt", "le", "ge")
+}
+
+
+@dataclasses.dataclass
+class PythonCode:
+    """A generated function: its text, and what it names."""
+
+    src: str
+    globals: dict[str, Any]
+    _lineno_map: dict[int, int | None] | None = None
+
+
+def path_text(root: str, target: str) -> str:
+    """What stands under a path, as an expression.
+
+    >>> path_text("self", "layers.0.weight")
+    'getattr(self.layers, "0").weight'
+    """
+    for part in filter(None, target.split(".")):
+        root = f"{root}.{part}" if part.isidentifier() else f'getattr({root}, "{part}")'
+    return root
+
+
+class _Printer:
+    """The lines of one function, and the names it uses."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.names = Namespace()
+        self.globals = of_generated_programs()
+        self.wrapped: dict[str, None] = {}  # functions not to be looked into when the text is traced
+
+    def name(self, obj: Any) -> str:
+        """The name of a function or class, and a note of what it is called by."""
+        found = public_name(obj)
+        if found is not None:
+            return found
+        hint = qualified_name(obj).removeprefix("builtins.")
+        return self.names.named(
+            (f"_{hint}" if hint.startswith("operator.") else hint).replace(".", "_"), obj, self.globals
+        )
+
+    def text(self, arg: Any) -> str:
+        """An argument as it is written in a program."""
+        if isinstance(arg, Node):
+            return arg.name
+        if isinstance(arg, tuple) and hasattr(arg, "_fields"):
+            return f"{self.name(type(arg))}({', '.join(map(self.text, arg))})"
+        if isinstance(arg, tuple):
+            return f"({', '.join(map(self.text, arg))}{',' if len(arg) == 1 else ''})"
+        if isinstance(arg, list):
+            return f"[{', '.join(map(self.text, arg))}]"
+        if isinstance(arg, dict):
+            return f"{{{', '.join(f'{key!r}: {self.text(value)}' for key, value in arg.items())}}}"
+        if isinstance(arg, slice):
+            return f"slice({self.text(arg.start)}, {self.text(arg.stop)}, {self.text(arg.step)})"
+        if isinstance(arg, enum.Enum):
+            return f"{self.name(type(arg))}.{arg.name}"
+        if isinstance(arg, (dtypes.dtype, layout, memory_format)):
+            return repr(arg).replace("metagrad.", "torch.")
+        if isinstance(arg, (types.FunctionType, types.BuiltinFunctionType, type)):
+            return self.name(arg)
+        return repr(arg)
+
+    def annotation(self, kind: Any) -> str:
+        """An annotation as it is written; what is not a class gets a name of its own."""
+        if isinstance(kind, type):
+            return "NoneType" if kind is type(None) else self.name(kind)
+        if isinstance(kind, str) or kind is None:
+            return repr(kind)
+        return self.names.named(type_text(kind), kind, self.globals)
+
+    def call(self, node: Node) -> str:
+        """What a step computes."""
+        args = [self.text(a) for a in node.args]
+        every = ", ".join([*args, *(f"{key} = {self.text(value)}" for key, value in node.kwargs.items())])
+        target: Any = node.target
+        if node.op == "get_attr":
+            return path_text(self.root, target)
+        if node.op == "call_module":
+            return f"{path_text(self.root, target)}({every})"
+        if node.op == "call_method":
+            of = args[0] if isinstance(node.args[0], Node) else f"({args[0]})"
+            return f"{of}.{target}({every[len(args[0]) :].removeprefix(', ')})"
+        form = _EXPRESSIONS.get(target) if not node.kwargs else None
+        if form is not None and form.count("{}") == len(args):
+            return form.format(*args)
+        if target is getattr and len(args) == 2 and isinstance(node.args[1], str) and node.args[1].isidentifier():
+            return f"{args[0]}.{node.args[1]}"
+        name = self.name(target)
+        if node.meta.get("is_wrapped"):
+            self.wrapped[name] = None
+        return f"{name}({every})"
+
+
+def _last_uses(nodes: list[Node]) -> dict[Node, list[Node]]:
+    """Of each step the values that it is the last to use, and its own if nobody uses it."""
+    done: set[Node] = set()
+    found: dict[Node, list[Node]] = {}
+    for user in reversed(nodes):
+        found[user] = [n for n in user.all_input_nodes if n not in done]
+        done.update(found[user])
+        if not user.users:
+            found[user].append(user)
+    return found
+
+
+def python_code(graph: Any, root: str) -> PythonCode:
+    """A graph as the text of ``forward``."""
+    printer = _Printer(root)
+    nodes = list(graph.nodes)
+    unused = _last_uses(nodes)
+    parameters, lines, returned = [root], [], ""
+    for node in nodes:
+        if node.op == "placeholder":
+            kind = "" if node.type is None else f" : {printer.annotation(node.type)}"
+            default = f" = {printer.text(node.args[0])}" if node.args else ""
+            parameters.append(f"{node.target}{kind}{default}")
+            plain = node.target.lstrip("*")
+            if plain != node.name:
+                lines.append(f"{node.name} = {plain}")
+            continue
+        if node.op == "output":
+            returned = "" if node.type is None else f" -> {printer.annotation(node.type)}"
+            lines.append(f"return {printer.text(node.args[0])}")
+            continue
+        let_go = "".join(f"{n.name} = " for n in unused[node])
+        end = f";  {let_go}None" if let_go else ""
+        if node.op == "call_function" and node.target in _IN_PLACE:
+            args = [printer.text(a) for a in node.args]
+            lines.append(f"{_IN_PLACE[node.target].format(*args)};  {node.name} = {args[0]}{end}")
+        else:
+            lines.append(f"{node.name} = {printer.call(node)}{end}")
+    marks = "\n".join(f'torch.fx._symbolic_trace.wrap("{name}")' for name in printer.wrapped)
+    body = "\n    ".join(lines or ["pass"])
+    source = f"\n{marks}\n\ndef forward({', '.join(parameters)}){returned}:\n    {body}\n    "
+    return PythonCode(source, printer.globals)

@@ -1,0 +1,370 @@
+"""Tracing: a program is run once with proxies, and what it does with them becomes a graph."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import math
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from metagrad.compat import torch_function, undocumented
+from metagrad.compat.fx.graph import Graph
+from metagrad.compat.fx.graph_module import GraphModule
+from metagrad.compat.fx.node import Argument, base_types, map_aggregate
+from metagrad.compat.fx.proxy import Proxy, TracerBase
+from metagrad.nn.modules.container import Sequential
+from metagrad.nn.modules.module import Module
+from metagrad.nn.parameter import Parameter
+from metagrad.tensors.tensor import Tensor
+
+__all__ = ["PH", "Tracer", "is_fx_symbolic_tracing", "is_fx_tracing", "symbolic_trace", "wrap"]
+
+_wrapped: dict[
+    tuple[int, str], dict[str, Any]
+] = {}  # names of modules whose functions are steps of their own, and where they are
+_running: list[Tracer] = []  # the tracers at work, the innermost last
+
+
+class PHBase:
+    """A value in ``concrete_args`` that says: stays open."""
+
+    def __repr__(self) -> str:
+        return "PH"
+
+
+PH = PHBase()
+
+
+def is_fx_tracing() -> bool:
+    """Whether a program is being traced.
+
+    >>> is_fx_tracing()
+    False
+    """
+    return bool(_running)
+
+
+is_fx_symbolic_tracing = is_fx_tracing
+
+
+def wrap(fn_or_name: str | Callable[..., Any]) -> Any:
+    """Say of a function of the module that says so that its calls are steps, not to be looked into. A decorator, too.
+
+    Raises RuntimeError for what is no function, NotImplementedError inside a function.
+    """
+    if not callable(fn_or_name) and not isinstance(fn_or_name, str):
+        raise RuntimeError("Unsupported type for global function! Must be either a callable or string name")
+    name = fn_or_name if isinstance(fn_or_name, str) else fn_or_name.__name__
+    frame = sys._getframe(1)
+    if frame.f_code.co_name != "<module>":
+        raise NotImplementedError("wrap must be called at the top level of a module")
+    _wrapped[id(frame.f_globals), name] = frame.f_globals
+    return fn_or_name
+
+
+def _assert_is_none(value: Any, msg: str) -> None:
+    assert value is None, msg
+
+
+def _annotations(function: Any) -> dict[str, Any]:
+    """What a program says of a function's parameters and result; of metagrad's own layers nothing, as of PyTorch's."""
+    own = (getattr(function, "__module__", None) or "").startswith("metagrad.nn.")
+    return {} if own else getattr(function, "__annotations__", {})
+
+
+def _step_of(function: Any) -> Callable[..., Any]:
+    """A function that, called with a proxy, is written down; called without, it is itself."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found: list[Proxy] = []
+        map_aggregate((args, kwargs), lambda a: found.append(a) if isinstance(a, Proxy) else a)
+        if not found:
+            return function(*args, **kwargs)
+        step = found[0].tracer.create_proxy("call_function", function, args, kwargs)
+        step.node.meta["is_wrapped"] = True
+        return step
+
+    call.__dict__.update(stands_for=function)
+    return call
+
+
+class _Patches:
+    """What is another while a program is traced, and is put back in the end."""
+
+    def __init__(self) -> None:
+        self._old: list[tuple[Any, Any, Any]] = []
+
+    def item(self, space: dict[str, Any], name: str, new: Any) -> None:
+        """Another value in a dict, or one where there was none."""
+        self._old.append((space, name, space.get(name, self)))
+        space[name] = new
+
+    def attribute(self, owner: Any, name: str, new: Any) -> None:
+        """Another attribute of a class."""
+        self._old.append((owner, name, vars(owner)[name]))
+        setattr(owner, name, new)
+
+    def undo(self) -> None:
+        """As it was."""
+        while self._old:
+            owner, name, old = self._old.pop()
+            if not isinstance(owner, dict):
+                setattr(owner, name, old)
+            elif old is self:
+                del owner[name]
+            else:
+                owner[name] = old
+
+
+class Tracer(TracerBase):
+    """Follows a module or function. Calls of PyTorch's layers are steps; other modules are looked into.
+
+    autowrap_modules: modules whose functions are steps; autowrap_functions: functions that are.
+
+    >>> from metagrad import nn
+    >>> print(Tracer().trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU())))
+    graph():
+        %input_1 : [num_users=1] = placeholder[target=input]
+        %_0 : [num_users=1] = call_module[target=0](args = (%input_1,), kwargs = {})
+        %_1 : [num_users=1] = call_module[target=1](args = (%_0,), kwargs = {})
+        return _1
+    """
+
+    root: Module
+    proxy_buffer_attributes = False
+    param_shapes_constant: bool
+
+    def __init__(
+        self,
+        autowrap_modules: tuple[ModuleType, ...] = (math,),
+        autowrap_functions: tuple[Callable[..., Any], ...] = (),
+        param_shapes_constant: bool = False,
+    ) -> None:
+        super().__init__()
+        self._autowrap_search = list(autowrap_modules)
+        self._autowrap_functions = {
+            id(f) for m in autowrap_modules for name, f in vars(m).items() if not name.startswith("_") and callable(f)
+        } | {id(f) for f in autowrap_functions}
+        self._kept = autowrap_functions  # so that no other function gets their numbers
+        self.param_shapes_constant = param_shapes_constant
+        self.submodule_paths: dict[Module, str] = {}
+        self.tensor_attrs: dict[int, str] = {}
+        self.root_module_name = ""
+
+    # ------------------------------------------------ modules
+
+    def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
+        """Whether a module's call is one step: the library's layers but ``Sequential``. To be overridden."""
+        return type(m).__module__.startswith(("metagrad.nn.", "torch.nn.", "torch.ao.nn.")) and not isinstance(
+            m, Sequential
+        )
+
+    def path_of_module(self, mod: Module) -> str:
+        """Where in the traced module another one is. Raises NameError if it is not there."""
+        found = self.submodule_paths.get(mod)
+        if found is None:
+            raise NameError("module is not installed as a submodule")
+        return found
+
+    def call_module(self, m: Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A module's call: a step, or what ``forward`` leads to."""
+        path = self.path_of_module(m)
+        self.module_stack[path] = path, type(m)
+        try:
+            if self.is_leaf_module(m, path):
+                return self.create_proxy("call_module", path, args, kwargs)
+            return forward(*args, **kwargs)
+        finally:
+            self.module_stack.pop(path, None)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """What a module's parameter (a buffer, with ``proxy_buffer_attributes``) is while it is traced: one step for each."""
+        kinds: tuple[Any, ...] = (Tensor,) if self.proxy_buffer_attributes else (Parameter,)
+        if not isinstance(attr_val, kinds):
+            return attr_val
+        named = (*self.root.named_parameters(), *(self.root.named_buffers() if self.proxy_buffer_attributes else ()))
+        for path, tensor in named:
+            if tensor is attr_val:
+                if path not in parameter_proxy_cache:
+                    parameter_proxy_cache[path] = self.create_proxy("get_attr", path, (), {})
+                return parameter_proxy_cache[path]
+        return attr_val
+
+    # ------------------------------------------------ arguments
+
+    def create_arg(self, a: Any) -> Argument:
+        """A value as a step's argument: tensors become values of the module, which they are added to unless they are there."""
+        if isinstance(a, Tensor):
+            return self.create_node("get_attr", self._path_of_tensor(a), (), {})
+        if isinstance(a, Module):
+            return self.create_node("get_attr", self.path_of_module(a), (), {})
+        return super().create_arg(a)
+
+    def _path_of_tensor(self, x: Tensor) -> str:
+        named = (*self.root.named_parameters(), *self.root.named_buffers())
+        path = next((path for path, tensor in named if tensor is x), None) or self.tensor_attrs.get(id(x))
+        if path is not None:
+            return path
+        if isinstance(x, Parameter):
+            raise NameError("parameter is not a member of this module")
+        number = 0
+        while hasattr(self.root, f"_tensor_constant{number}"):
+            number += 1
+        path = self.tensor_attrs[id(x)] = f"_tensor_constant{number}"
+        setattr(self.root, path, x)
+        return path
+
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: dict[str, Any] | None = None) -> Any:
+        """The function with its parameters all alike, and the proxies to call it with."""
+        own = inspect.unwrap(root_fn)
+        code = own.__code__
+        count = code.co_argcount + code.co_kwonlyargcount
+        names = list(code.co_varnames)
+        parameters = inspect.signature(own).parameters
+        args: list[Any] = [self.root] if is_module else []
+        for name in names[len(args) : count]:
+            default = parameters[name].default
+            given = () if default is inspect.Parameter.empty else (default,)
+            if concrete_args is not None and name in concrete_args:
+                args.append(self._fixed(name, given, concrete_args[name]))
+            else:
+                kind = _annotations(own).get(name)
+                args.append(self.create_proxy("placeholder", name, given, {}, type_expr=kind))
+        starred = [(inspect.CO_VARARGS, "*"), (inspect.CO_VARKEYWORDS, "**")]
+        for (_, stars), name in zip([s for s in starred if code.co_flags & s[0]], names[count:], strict=False):
+            args.append(self.create_proxy("placeholder", stars + name, (), {}))
+        if len(args) == code.co_argcount and not code.co_kwonlyargcount:
+            return root_fn, args
+        flags = code.co_flags & ~(inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+        alike = code.replace(co_argcount=len(args), co_posonlyargcount=0, co_kwonlyargcount=0, co_flags=flags)
+        return types.FunctionType(alike, own.__globals__, own.__name__, None, own.__closure__), args
+
+    def _fixed(self, name: str, default: tuple[Any, ...], value: Any) -> Any:
+        """A parameter with one value: it stays a parameter, and the graph asserts that it has it."""
+        if isinstance(value, (list, tuple, dict)):
+            raise NotImplementedError(
+                f"concrete_args: {name} is a {type(value).__name__}: give one value, or leave it open"
+            )
+        proxy = self.create_proxy("placeholder", f"{name}_1", default, {})
+        if isinstance(value, PHBase):
+            return proxy
+        if value is None:
+            said = f"{name} has been specialized to have value None but got another value"
+            self.create_proxy("call_function", _assert_is_none, (proxy, said), {})
+        elif isinstance(value, base_types) and not isinstance(value, Tensor):
+            said = f"{name} has been specialized to have value {value} but got another value"
+            undocumented._assert(proxy == value, said)
+        else:
+            warnings.warn(f"nothing asserts that {name} has the value it was specialized to", stacklevel=2)
+        return value
+
+    # ------------------------------------------------ the whole
+
+    def trace(self, root: Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> Graph:
+        """The graph of a module or function. ``concrete_args``: values for some of its parameters.
+
+        Raises TraceError where the way depends on a value, TypeError or AttributeError where a proxy will not do.
+        """
+        torch_function.start_asking()
+        if isinstance(root, Module):
+            self.root, function = root, getattr(type(root), self.traced_func_name)
+            self.root_module_name = root._get_name()
+            self.submodule_paths = {module: path for path, module in root.named_modules()}
+        else:
+            self.root, function = Module(), root
+            self.root_module_name = getattr(root, "__name__", type(root).__name__)
+        self.graph = Graph(tracer_cls=type(self))
+        self.tensor_attrs = {
+            id(value): f"{path}.{name}" if path else name
+            for path, module in self.root.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, Tensor)
+        }
+        following, args = self.create_args_for_root(function, isinstance(root, Module), concrete_args)
+        patches = _Patches()
+        _running.append(self)
+        try:
+            self._patch(patches, inspect.unwrap(function).__globals__)
+            result = self.create_arg(following(*args))
+            returned = _annotations(inspect.unwrap(function)).get("return")
+            self.create_node("output", "output", (result,), {}, type_expr=returned)
+        finally:
+            _running.pop()
+            patches.undo()
+        return self.graph
+
+    def _patch(self, patches: _Patches, space: dict[str, Any]) -> None:
+        """Let modules and wrapped functions answer to this tracer."""
+        calls, finds = Module.__call__, Module.__getattr__
+        cache: dict[str, Any] = {}
+        searched: set[int] = set()
+
+        def search(names: dict[str, Any]) -> None:
+            """Wrap what is to be wrapped among a module's names."""
+            if self._autowrap_functions and id(names) not in searched:
+                searched.add(id(names))
+                for name, value in list(names.items()):
+                    if not name.startswith("_") and callable(value) and id(value) in self._autowrap_functions:
+                        patches.item(names, name, _step_of(value))
+
+        def module_call(mod: Module, *args: Any, **kwargs: Any) -> Any:
+            search(getattr(getattr(mod, "forward", mod), "__globals__", {}))
+            return self.call_module(mod, lambda *a, **k: calls(mod, *a, **k), args, kwargs)
+
+        def module_getattr(mod: Module, name: str) -> Any:
+            return self.getattr(name, finds(mod, name), cache)
+
+        patches.attribute(Module, "__call__", module_call)
+        patches.attribute(Module, "__getattr__", module_getattr)
+        for (_, name), names in _wrapped.items():
+            function = names[name] if name in names else getattr(builtins, name)
+            patches.item(names, name, _step_of(function))
+        asking = {f.__wrapped__: f for f in reversed(torch_function.names)}
+        for layer in self.root.modules():  # that was made before functions asked
+            for name, value in list(vars(layer).items()):
+                if type(value) is types.FunctionType and value in asking:
+                    patches.item(vars(layer), name, asking[value])
+        search(space)
+        for module in self._autowrap_search:
+            search(vars(module))
+
+
+class KeepModules(Tracer):
+    """A tracer for whom all modules are single steps."""
+
+    def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
+        """True."""
+        return True
+
+
+def _trace_again(module: Module) -> Graph:
+    """The graph of a module whose ``forward`` was generated."""
+    return KeepModules().trace(module)
+
+
+GraphModule.trace_again = _trace_again
+
+
+def symbolic_trace(root: Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> GraphModule:
+    """A module or function as a ``GraphModule``: what it computes as a graph, and as a module that computes it.
+
+    Raises TraceError where the way depends on a value.
+
+    >>> import metagrad
+    >>> traced = symbolic_trace(lambda x: metagrad.relu(x) * 2)
+    >>> print(traced.code.strip())
+    def forward(self, x):
+        relu = torch.relu(x);  x = None
+        mul = relu * 2;  relu = None
+        return mul
+    >>> traced(metagrad.tensor([-1.0, 3.0]))
+    tensor([0., 6.])
+    """
+    tracer = Tracer()
+    graph = tracer.trace(root, concrete_args)
+    return GraphModule(tracer.root, graph, tracer.root_module_name)
