@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from metagrad.kernels import threads
 
 
@@ -18,3 +20,40 @@ def test_jobs_of_jobs_stay_where_they_are(monkeypatch):
     here, there = threads.run_on_threads([job, job])
     assert len({*here}) == len({*there}) == 1 and here != there
     assert len({*threads.run_on_threads([lambda: threading.current_thread().name] * 2)}) == 2
+
+
+def test_errors_are_raised_when_all_jobs_are_done(monkeypatch):
+    monkeypatch.setattr(threads, "available", lambda: False)
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 3)
+    done = []
+
+    def fails():
+        raise KeyError("there")
+
+    def works():
+        done.append(threading.current_thread().name)
+        return len(done)
+
+    with pytest.raises(KeyError, match="there"):
+        threads.run_on_threads([works, fails, works])
+    assert len(done) == 2
+    assert sorted(threads.run_on_threads([works, works, works])) == [3, 4, 5]
+
+
+def test_threads_end_when_another_number_is_asked_for(monkeypatch):
+    monkeypatch.setattr(threads, "available", lambda: False)
+    before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(2)
+        met = threading.Barrier(2, timeout=20)
+
+        def job():
+            met.wait()
+            return threading.current_thread()
+
+        other = threads.run_on_threads([job, job])[1]
+        threads.set_num_threads(3)
+        other.join(timeout=20)
+        assert not other.is_alive()
+    finally:
+        threads.set_num_threads(before)

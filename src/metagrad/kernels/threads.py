@@ -11,13 +11,13 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Sequence
+from operator import itemgetter
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from metagrad.kernels.compiled.compiler import available
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from metagrad.kernels.compiled.entries import Work
     from metagrad.kernels.helpers import Helpers
 
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 _holders = 0
 _before: list[tuple[Any, int]] = []  # what the number of threads was
 _threads: int | None = None
-_pool: ThreadPoolExecutor | None = None
+_workers: _Workers | None = None
 _helping: Helpers | None = None
 
 
@@ -58,14 +58,14 @@ def get_num_threads() -> int:
 
 def set_num_threads(count: int) -> None:
     """Let metagrad's own kernels use this many threads; 1 leaves threads to BLAS."""
-    global _threads, _pool, _helping
+    global _threads, _workers, _helping
     if not isinstance(count, int) or count < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {count!r}")
     with _lock:
         _threads = count
-        if _pool is not None:
-            _pool.shutdown(wait=False)
-            _pool = None
+        if _workers is not None:
+            _workers.end()
+            _workers = None
         helpers, _helping = _helping, None
     if helpers is not None:
         helpers.end()
@@ -105,14 +105,42 @@ class blas_on_one_thread:
                     library.set_num_threads(count)
 
 
-def _executor() -> ThreadPoolExecutor:
-    global _pool
-    with _lock:
-        if _pool is None:
-            from concurrent.futures import ThreadPoolExecutor
+class _Workers:
+    """Threads that take jobs from one queue. Nothing but a queue's own lock stands between a job and its thread."""
 
-            _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix=_NAME)
-        return _pool
+    def __init__(self, count: int) -> None:
+        self._asked: SimpleQueue[Any] = SimpleQueue()
+        self._count = count
+        for i in range(count):
+            threading.Thread(target=self._serve, name=f"{_NAME}-{i}", daemon=True).start()
+
+    def begin(self, job: Callable[[], Any], number: int, done: SimpleQueue[Any]) -> None:
+        """Have a job done, in a copy of this thread's context, which holds NumPy's error state; its answer is put into ``done``."""
+        self._asked.put((contextvars.copy_context(), job, number, done))
+
+    def _serve(self) -> None:
+        while (asked := self._asked.get()) is not None:
+            context, job, number, done = asked
+            result, error = None, None
+            try:
+                result = context.run(job)
+            except BaseException as raised:
+                error = raised
+            done.put((number, result, error))
+            del asked, context, job, done, result, error  # or what they hold would live until the next job
+
+    def end(self) -> None:
+        """End the threads, when they have done what was asked."""
+        for _ in range(self._count):
+            self._asked.put(None)
+
+
+def _working() -> _Workers:
+    global _workers
+    with _lock:
+        if _workers is None:
+            _workers = _Workers(max(1, get_num_threads() - 1))
+        return _workers
 
 
 def _helpers() -> Helpers:
@@ -127,8 +155,8 @@ def _helpers() -> Helpers:
 
 def _forget_threads() -> None:
     """In a forked process: its threads are gone, and a lock may have been held by one of them."""
-    global _lock, _pool, _helping, _holders
-    _lock, _pool, _helping, _holders = threading.Lock(), None, None, 0
+    global _lock, _workers, _helping, _holders
+    _lock, _workers, _helping, _holders = threading.Lock(), None, None, 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -162,18 +190,22 @@ def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
         return [job() for job in jobs]
     if available():
         return _helpers().run(jobs)
-    # In a copy of this thread's context, which holds NumPy's error state.
-    others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]
+    done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+    workers = _working()
+    for number, job in enumerate(jobs[1:], 1):
+        workers.begin(job, number, done)
     _here.is_sharing = True
     try:
         first = jobs[0]()
     finally:
         _here.is_sharing = False
-        done = [future.exception() for future in others]  # waits for all, also if the first job failed
-    for error in done:
+        others = sorted(
+            [done.get() for _ in jobs[1:]], key=itemgetter(0)
+        )  # waits for all, also if the first job failed
+    for _, _, error in others:
         if error is not None:
             raise error
-    return [first, *[future.result() for future in others]]
+    return [first, *[result for _, result, _ in others]]
 
 
 def perform(work: Work, size: int, parts: int, unit: int = 1, phase: int = 0) -> None:

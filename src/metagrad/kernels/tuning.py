@@ -18,7 +18,7 @@ LOOK_FOR = 200_000
 LOOKS_OF_GRACE = 1 << 16
 
 # Nanoseconds that this thread has worked when another one, which slept, begins.
-HEAD_START = 25_000
+HEAD_START = 60_000
 # The same of a thread that looks out for work.
 HEAD_START_BESIDE_HELPERS = 10_000
 # Parts for each thread of what a compiled loop does: taking one costs less than a microsecond.
@@ -34,6 +34,8 @@ SPREAD_LEAST = 1 << 14
 
 # Elements from which a formula is computed in chunks: one pass over fewer takes hardly longer than waking a thread.
 POINTWISE_LARGE = 1 << 18
+# Elements from which an array is filled with a number on all threads: until another one has woken, one fills a million.
+FILL_LARGE = 1 << 21
 # Elements below which the gradient of a sum is written out, and is no view that repeats a few: then what reads it goes faster.
 SPREAD_LARGE = 1 << 14
 # Elements of a chunk: a megabyte of float32. With fewer, threads lose more by taking turns than the cache gives back.

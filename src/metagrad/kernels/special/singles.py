@@ -1,9 +1,10 @@
 """erfc, erf⁻¹, ln Γ, ψ and ψ′ of float32 numbers, in few passes over blocks that the cache holds.
 
-Formulas and coefficients are those of the compiled loops (``kernels/compiled/special.py``). All but erfc are computed in float64
-and rounded once: their largest error is 7e-8 of the result, that of ln Γ 2e-7 beside its zeros. erfc is computed in float32, with
-an error of 5e-7. Where a loop asks which of two formulas holds, here one holds for all: ln Γ(x) = ln Γ(x + 8) − ln(x … (x + 7))
-and its derivatives for each x > 0, whose factors in pairs are q, q + 6, q + 10 and q + 12, q = x (x + 7).
+erfc and erf⁻¹ are computed in float32, by polynomials whose largest error was made as small as it gets (reweighted least
+squares): with float32's rounding 5e-7 of the result. The others have the formulas and coefficients of the compiled loops
+(``kernels/compiled/special.py``) and are computed in float64 and rounded once: 7e-8 of the result, ln Γ 2e-7 beside its zeros.
+Where a loop asks which of two formulas holds, here one holds for all: ln Γ(x) = ln Γ(x + 8) − ln(x … (x + 7)) and its derivatives
+for each x > 0, whose factors in pairs are q, q + 6, q + 10 and q + 12, q = x (x + 7).
 """
 
 from __future__ import annotations
@@ -15,15 +16,53 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import special as compiled
+from metagrad.kernels.quicker import exponential
 from metagrad.kernels.selection import select
 
 _PAIRS = (0.0, 6.0, 10.0, 12.0)
+_LOG2_E = 1 / math.log(2)
+_ERFC = (
+    1.264838163,
+    -0.122356825,
+    -0.0990228127,
+    0.1576318925,
+    -0.1029892179,
+    0.03273962483,
+    0.001029223625,
+    -0.004285902926,
+    0.0003263767223,
+    0.000452960635,
+)  # of (v − 2.5) / (v + 2.5), for (2v + 1) exp(v²) erfc v
+_ERFINV = (
+    1.501409422,
+    -0.2466407261,
+    -0.004177707757,
+    0.001253707504,
+    0.0002186022048,
+    4.39678483e-06,
+    -3.528862502e-06,
+    -3.437273884e-07,
+    2.85350361e-08,
+)  # of ln(1 − x²) + 2.5, for erf⁻¹ x / x where the logarithm is above −5
+_ERFINV_FAR = (
+    2.832976793,
+    1.001675078,
+    0.009445824362,
+    -0.007639313426,
+    0.005681825045,
+    -0.003586867352,
+    0.001499934279,
+    -7.852535935e-05,
+    -0.0003225323811,
+    0.0001316049619,
+)  # of √(−ln(1 − x²)) − 3, for the same beyond
+_SIGN_AS_TWO = np.int32(1 << 30)  # the bits of 2
 _UPPER_HALF = np.int32(-(1 << 12))  # the bits of a float32 number's twelve leading digits
 
 
-def _polynomial(x: Array, c: Sequence[float]) -> Array:
-    """c₀ + c₁ x + c₂ x² + …"""
-    y = x * c[-1]
+def _polynomial(x: Array, c: Sequence[float], out: Array | None = None) -> Array:
+    """c₀ + c₁ x + c₂ x² + …, in ``out`` if given."""
+    y = np.multiply(x, c[-1], out=out)
     for coefficient in c[-2:0:-1]:
         y += coefficient
         y *= x
@@ -37,21 +76,25 @@ def erfc(x: Array) -> Array:
     >>> erfc(np.float32([0.5])).round(6).tolist()
     [0.4794999957084656]
     """
-    v = np.clip(np.abs(x), np.float32(0), np.float32(11))  # from there on erfc x rounds to 0
-    t = v - 3
-    t /= v + 3
-    y = _polynomial(t, compiled.ERFC)
-    y /= v + v + 1
+    v = np.abs(x)
+    np.clip(v, np.float32(0), np.float32(11), out=v)  # from there on erfc x rounds to 0
+    t, y = v - 2.5, v + 2.5
+    t /= y
+    y = _polynomial(t, _ERFC, y)
+    np.add(v, v, out=t)
+    t += 1
+    y /= t
     a = (v.view(np.int32) & _UPPER_HALF).view(np.float32)  # a² is exact, and what it leaves of v² is small
-    t = a - v
+    np.subtract(a, v, out=t)
     v += a
     t *= v
     a *= -a
     y *= np.exp(a, out=a)
-    y *= np.exp(t, out=t)
-    low = (x < 0) * np.float32(2)
-    low -= y
-    return np.abs(low, out=low)
+    y *= exponential(t, out=t)
+    low = np.right_shift(x.view(np.int32), 31, out=a.view(np.int32))
+    low &= _SIGN_AS_TWO
+    a -= y  # 2 − y where x < 0, else −y
+    return np.abs(a, out=a)
 
 
 def erfinv(x: Array) -> Array:
@@ -61,16 +104,20 @@ def erfinv(x: Array) -> Array:
     ...     erfinv(np.float32([0.5, 1.0])).round(5)
     array([0.47694,     inf], dtype=float32)
     """
-    v = x.astype(np.float64)
-    w = 1 - v
-    w *= 1 + v
+    w = 1 - x
+    y = 1 + x
+    w *= y
     np.log(w, out=w)
-    w *= -0.125
-    w -= 1
-    y = _polynomial(w, compiled.ERFINV_P)
-    y /= _polynomial(w, compiled.ERFINV_Q)
-    y *= v
-    return _but_for(y.astype(np.float32), np.abs(x) == 1, lambda m: x[m] * np.inf)
+    far = w < -5
+    w += 2.5
+    y = _polynomial(w, _ERFINV, y)
+    y *= x
+    return _but_for(y, far, lambda m: _far_erfinv(x[m]))
+
+
+def _far_erfinv(x: Array) -> Array:
+    w = np.log((1 - x) * (1 + x))
+    return x * np.where(np.isinf(w), np.inf, _polynomial(np.sqrt(-w) - 3, _ERFINV_FAR)).astype(np.float32)
 
 
 def _but_for(y: Array, places: Array, values: Callable[[Array], Array | float]) -> Array:

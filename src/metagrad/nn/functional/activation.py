@@ -124,7 +124,10 @@ class Elu(Pointwise):
     def forward(self, x: Array, alpha: float, rate: float) -> Array:
         self.save(x)
         self.alpha, self.rate = alpha, rate
-        return select(x > 0, x, alpha * np.expm1(self.exponent(x)))
+        below = np.expm1(self.exponent(x))
+        if 0 < alpha <= 1 == rate:  # then the chord is nowhere above the curve
+            return np.maximum(x, below if alpha == 1 else alpha * below)
+        return select(x > 0, x, alpha * below)
 
     def exponent(self, x: Array) -> Array:
         """rx where x < 0, else 0."""
@@ -133,6 +136,8 @@ class Elu(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
+        if self.alpha == self.rate == 1:
+            return grad * exponential(select(x < 0, x, 0.0))
         return select(x <= 0, grad * (self.alpha * self.rate * exponential(self.exponent(x))), grad)
 
 
