@@ -7,6 +7,7 @@
 ``printing.py``                a graph as a Python function
 ``graph.py``                   the steps in order: added, moved, erased, checked
 ``proxy.py``                   values that are not there yet
+``patching.py``                what is another while a program is traced
 ``tracing.py``                 a program followed
 ``graph_module.py``            a module made of a graph
 ``interpreter.py``             a graph run step by step, or changed on the way
@@ -32,9 +33,10 @@ from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.graph_module import GraphModule
 from metagrad.compat.fx.interpreter import Interpreter, Transformer
 from metagrad.compat.fx.node import Node, has_side_effect, map_arg
+from metagrad.compat.fx.patching import wrap
 from metagrad.compat.fx.proxy import Proxy, TraceError
 from metagrad.compat.fx.subgraph_rewriter import replace_pattern
-from metagrad.compat.fx.tracing import PH, Tracer, symbolic_trace, wrap
+from metagrad.compat.fx.tracing import PH, Tracer, symbolic_trace
 
 __all__ = [
     "PH", "Graph", "GraphModule", "Interpreter", "Node", "Proxy", "TraceError", "Tracer", "Transformer", "has_side_effect",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -36,6 +35,20 @@ class _NodeList:
         return _NodeList(self.graph, not self.forward)
 
 
+class _InsertPoint:
+    """Where new steps are added: from when it is made on, and as before after a ``with``."""
+
+    def __init__(self, graph: Graph, insert: Callable[[Node], None]) -> None:
+        self.graph, self.before = graph, graph._insert
+        graph._insert = insert
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: Any) -> None:
+        self.graph._insert = self.before
+
+
 class Graph:
     """Steps in the order in which they run. New ones are added at the end, or where ``inserting_before`` and ``_after`` say.
 
@@ -55,7 +68,7 @@ class Graph:
     def __init__(
         self, owning_module: Module | None = None, tracer_cls: Any = None, tracer_extras: dict[str, Any] | None = None
     ) -> None:
-        self._root = Node(self, "", "placeholder", "", (), {})  # before the first and behind the last
+        self._root = Node(self, "", "root", "", (), {})  # before the first and behind the last
         self._insert: Callable[[Node], None] = self._root.prepend
         self._graph_namespace = Namespace()
         self.owning_module, self._tracer_cls, self._tracer_extras = owning_module, tracer_cls, tracer_extras
@@ -153,33 +166,19 @@ class Graph:
 
     # ------------------------------------------------ where, and what goes
 
-    @contextlib.contextmanager
-    def _inserting(self, insert: Callable[[Node], None]) -> Iterator[None]:
-        before, self._insert = self._insert, insert
-        try:
-            yield
-        finally:
-            self._insert = before
-
     def inserting_before(self, n: Node | None = None) -> Any:
         """In a ``with``: new steps are added before this one, or before all."""
         if n is None:
             return self.inserting_after(self._root)
         assert n.graph == self, "Node to insert before is not in graph."
-        return self._inserting(n.prepend)
+        return _InsertPoint(self, n.prepend)
 
     def inserting_after(self, n: Node | None = None) -> Any:
-        """In a ``with``: new steps are added behind this one, each behind the one before, or behind all."""
+        """In a ``with``: new steps are added directly behind this one, or behind all."""
         if n is None:
             return self.inserting_before(self._root)
         assert n.graph == self, "Node to insert after is not in graph."
-        last = [n]
-
-        def insert(node: Node) -> None:
-            last[0].append(node)
-            last[0] = node
-
-        return self._inserting(insert)
+        return _InsertPoint(self, n.append)
 
     def erase_node(self, to_erase: Node) -> None:
         """Take a step out. Raises RuntimeError if others use its value."""

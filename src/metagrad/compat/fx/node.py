@@ -22,7 +22,7 @@ BaseArgumentTypes: TypeAlias = (
     str | int | float | bool | complex | dtypes.dtype | Tensor | device | memory_format | layout
 )
 base_types = (str, int, float, bool, complex, dtypes.dtype, Tensor, device, memory_format, layout)
-_legal_ops = ("placeholder", "call_method", "call_module", "call_function", "get_attr", "output")
+_legal_ops = ("placeholder", "call_method", "call_module", "call_function", "get_attr", "output", "root")
 _SPACES = ("", "nn.functional", "linalg", "fft", "special", "nn.init")  # where public functions are
 _side_effectful_functions: set[Any] = {undocumented._assert}  # calls that stay though nobody uses what they return
 

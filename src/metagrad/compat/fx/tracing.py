@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import builtins
+import functools as functools
 import inspect
 import math
-import sys
-import types
 import warnings
 from collections.abc import Callable
+from types import FunctionType as FunctionType
 from types import ModuleType
 from typing import Any
 
 from metagrad.compat import torch_function, undocumented
 from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.graph_module import GraphModule
-from metagrad.compat.fx.node import Argument, base_types, map_aggregate
-from metagrad.compat.fx.proxy import Proxy, TracerBase
+from metagrad.compat.fx.node import Argument, base_types
+from metagrad.compat.fx.patching import _autowrap_check, _patch_wrapped_functions, _Patcher, wrap
+from metagrad.compat.fx.proxy import TracerBase
 from metagrad.nn.modules.container import Sequential
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
@@ -24,9 +24,7 @@ from metagrad.tensors.tensor import Tensor
 
 __all__ = ["PH", "Tracer", "is_fx_symbolic_tracing", "is_fx_tracing", "symbolic_trace", "wrap"]
 
-_wrapped: dict[
-    tuple[int, str], dict[str, Any]
-] = {}  # names of modules whose functions are steps of their own, and where they are
+_orig_module_call, _orig_module_getattr = Module.__call__, Module.__getattr__
 _running: list[Tracer] = []  # the tracers at work, the innermost last
 
 
@@ -38,6 +36,15 @@ class PHBase:
 
 
 PH = PHBase()
+
+
+class ScriptObject:
+    """The class of objects of TorchScript, of which there are none."""
+
+
+def compatibility(is_backward_compatible: bool) -> Callable[[Any], Any]:
+    """A mark of PyTorch's, without effect."""
+    return lambda marked: marked
 
 
 def is_fx_tracing() -> bool:
@@ -52,21 +59,6 @@ def is_fx_tracing() -> bool:
 is_fx_symbolic_tracing = is_fx_tracing
 
 
-def wrap(fn_or_name: str | Callable[..., Any]) -> Any:
-    """Say of a function of the module that says so that its calls are steps, not to be looked into. A decorator, too.
-
-    Raises RuntimeError for what is no function, NotImplementedError inside a function.
-    """
-    if not callable(fn_or_name) and not isinstance(fn_or_name, str):
-        raise RuntimeError("Unsupported type for global function! Must be either a callable or string name")
-    name = fn_or_name if isinstance(fn_or_name, str) else fn_or_name.__name__
-    frame = sys._getframe(1)
-    if frame.f_code.co_name != "<module>":
-        raise NotImplementedError("wrap must be called at the top level of a module")
-    _wrapped[id(frame.f_globals), name] = frame.f_globals
-    return fn_or_name
-
-
 def _assert_is_none(value: Any, msg: str) -> None:
     assert value is None, msg
 
@@ -75,50 +67,6 @@ def _annotations(function: Any) -> dict[str, Any]:
     """What a program says of a function's parameters and result; of metagrad's own layers nothing, as of PyTorch's."""
     own = (getattr(function, "__module__", None) or "").startswith("metagrad.nn.")
     return {} if own else getattr(function, "__annotations__", {})
-
-
-def _step_of(function: Any) -> Callable[..., Any]:
-    """A function that, called with a proxy, is written down; called without, it is itself."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        found: list[Proxy] = []
-        map_aggregate((args, kwargs), lambda a: found.append(a) if isinstance(a, Proxy) else a)
-        if not found:
-            return function(*args, **kwargs)
-        step = found[0].tracer.create_proxy("call_function", function, args, kwargs)
-        step.node.meta["is_wrapped"] = True
-        return step
-
-    call.__dict__.update(stands_for=function)
-    return call
-
-
-class _Patches:
-    """What is another while a program is traced, and is put back in the end."""
-
-    def __init__(self) -> None:
-        self._old: list[tuple[Any, Any, Any]] = []
-
-    def item(self, space: dict[str, Any], name: str, new: Any) -> None:
-        """Another value in a dict, or one where there was none."""
-        self._old.append((space, name, space.get(name, self)))
-        space[name] = new
-
-    def attribute(self, owner: Any, name: str, new: Any) -> None:
-        """Another attribute of a class."""
-        self._old.append((owner, name, vars(owner)[name]))
-        setattr(owner, name, new)
-
-    def undo(self) -> None:
-        """As it was."""
-        while self._old:
-            owner, name, old = self._old.pop()
-            if not isinstance(owner, dict):
-                setattr(owner, name, old)
-            elif old is self:
-                del owner[name]
-            else:
-                owner[name] = old
 
 
 class Tracer(TracerBase):
@@ -147,13 +95,13 @@ class Tracer(TracerBase):
     ) -> None:
         super().__init__()
         self._autowrap_search = list(autowrap_modules)
-        self._autowrap_functions = {
+        self._autowrap_function_ids = {
             id(f) for m in autowrap_modules for name, f in vars(m).items() if not name.startswith("_") and callable(f)
         } | {id(f) for f in autowrap_functions}
         self._kept = autowrap_functions  # so that no other function gets their numbers
         self.param_shapes_constant = param_shapes_constant
         self.submodule_paths: dict[Module, str] = {}
-        self.tensor_attrs: dict[int, str] = {}
+        self.tensor_attrs: dict[Tensor, str] = {}
         self.root_module_name = ""
 
     # ------------------------------------------------ modules
@@ -207,7 +155,7 @@ class Tracer(TracerBase):
 
     def _path_of_tensor(self, x: Tensor) -> str:
         named = (*self.root.named_parameters(), *self.root.named_buffers())
-        path = next((path for path, tensor in named if tensor is x), None) or self.tensor_attrs.get(id(x))
+        path = next((path for path, tensor in named if tensor is x), None) or self.tensor_attrs.get(x)
         if path is not None:
             return path
         if isinstance(x, Parameter):
@@ -215,7 +163,7 @@ class Tracer(TracerBase):
         number = 0
         while hasattr(self.root, f"_tensor_constant{number}"):
             number += 1
-        path = self.tensor_attrs[id(x)] = f"_tensor_constant{number}"
+        path = self.tensor_attrs[x] = f"_tensor_constant{number}"
         setattr(self.root, path, x)
         return path
 
@@ -242,7 +190,7 @@ class Tracer(TracerBase):
             return root_fn, args
         flags = code.co_flags & ~(inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
         alike = code.replace(co_argcount=len(args), co_posonlyargcount=0, co_kwonlyargcount=0, co_flags=flags)
-        return types.FunctionType(alike, own.__globals__, own.__name__, None, own.__closure__), args
+        return FunctionType(alike, own.__globals__, own.__name__, None, own.__closure__), args
 
     def _fixed(self, name: str, default: tuple[Any, ...], value: Any) -> Any:
         """A parameter with one value: it stays a parameter, and the graph asserts that it has it."""
@@ -280,58 +228,46 @@ class Tracer(TracerBase):
             self.root_module_name = getattr(root, "__name__", type(root).__name__)
         self.graph = Graph(tracer_cls=type(self))
         self.tensor_attrs = {
-            id(value): f"{path}.{name}" if path else name
+            value: f"{path}.{name}" if path else name
             for path, module in self.root.named_modules()
             for name, value in vars(module).items()
             if isinstance(value, Tensor)
         }
         following, args = self.create_args_for_root(function, isinstance(root, Module), concrete_args)
-        patches = _Patches()
         _running.append(self)
         try:
-            self._patch(patches, inspect.unwrap(function).__globals__)
-            result = self.create_arg(following(*args))
+            with _Patcher() as patcher:
+                self._patch(patcher, inspect.unwrap(function).__globals__)
+                result = self.create_arg(following(*args))
             returned = _annotations(inspect.unwrap(function)).get("return")
             self.create_node("output", "output", (result,), {}, type_expr=returned)
         finally:
             _running.pop()
-            patches.undo()
         return self.graph
 
-    def _patch(self, patches: _Patches, space: dict[str, Any]) -> None:
+    def _patch(self, patcher: _Patcher, space: dict[str, Any]) -> None:
         """Let modules and wrapped functions answer to this tracer."""
-        calls, finds = Module.__call__, Module.__getattr__
         cache: dict[str, Any] = {}
-        searched: set[int] = set()
-
-        def search(names: dict[str, Any]) -> None:
-            """Wrap what is to be wrapped among a module's names."""
-            if self._autowrap_functions and id(names) not in searched:
-                searched.add(id(names))
-                for name, value in list(names.items()):
-                    if not name.startswith("_") and callable(value) and id(value) in self._autowrap_functions:
-                        patches.item(names, name, _step_of(value))
 
         def module_call(mod: Module, *args: Any, **kwargs: Any) -> Any:
-            search(getattr(getattr(mod, "forward", mod), "__globals__", {}))
-            return self.call_module(mod, lambda *a, **k: calls(mod, *a, **k), args, kwargs)
+            _autowrap_check(
+                patcher, getattr(getattr(mod, "forward", mod), "__globals__", {}), self._autowrap_function_ids
+            )
+            return self.call_module(mod, lambda *a, **k: _orig_module_call(mod, *a, **k), args, kwargs)
 
         def module_getattr(mod: Module, name: str) -> Any:
-            return self.getattr(name, finds(mod, name), cache)
+            return self.getattr(name, _orig_module_getattr(mod, name), cache)
 
-        patches.attribute(Module, "__call__", module_call)
-        patches.attribute(Module, "__getattr__", module_getattr)
-        for (_, name), names in _wrapped.items():
-            function = names[name] if name in names else getattr(builtins, name)
-            patches.item(names, name, _step_of(function))
+        patcher.patch_method(Module, "__call__", module_call)
+        patcher.patch_method(Module, "__getattr__", module_getattr)
+        _patch_wrapped_functions(patcher)
         asking = {f.__wrapped__: f for f in reversed(torch_function.names)}
         for layer in self.root.modules():  # that was made before functions asked
             for name, value in list(vars(layer).items()):
-                if type(value) is types.FunctionType and value in asking:
-                    patches.item(vars(layer), name, asking[value])
-        search(space)
-        for module in self._autowrap_search:
-            search(vars(module))
+                if type(value) is FunctionType and value in asking:
+                    patcher.patch(vars(layer), name, asking[value])
+        for names in (space, *map(vars, self._autowrap_search)):
+            _autowrap_check(patcher, names, self._autowrap_function_ids)
 
 
 class KeepModules(Tracer):
