@@ -616,3 +616,14 @@ def test_a_normal_distribution_may_find_its_factor_later():
     assert usual.scale_tril.shape == (3, 2, 2) and usual._unbroadcasted_scale_tril.shape == (2, 2)
     wide = D.MultivariateNormal(mg.ones(2), mg.eye(2)).expand((2,)).expand((4, 2))
     assert wide.scale_tril.shape == (4, 2, 2, 2) and wide.log_prob(x).shape == (4, 2)
+
+
+def test_a_normal_vector_that_is_shown_as_a_matrix_has_the_density_of_the_vector():
+    class Matrix(mg.distributions.MultivariateNormal):
+        @property
+        def event_shape(self):
+            return mg.Size((2, 3))
+
+    shown, vector = (kind(mg.zeros(6), mg.eye(6)) for kind in (Matrix, mg.distributions.MultivariateNormal))
+    assert shown.log_prob(mg.zeros(6)).item() == vector.log_prob(mg.zeros(6)).item() == pytest.approx(-5.513631)
+    assert shown.entropy().item() == vector.entropy().item() == pytest.approx(8.513631)

@@ -3,6 +3,7 @@
 import collections
 import importlib
 import json
+import math
 import pkgutil
 import subprocess
 import sys
@@ -363,6 +364,10 @@ INNER = """
     utils.data:DFIterDataPipe utils.data:non_deterministic utils.data.graph:traverse_dps utils.data.graph_settings:apply_sharding
     utils.data.datapipes.iter:IterableWrapper utils.data.datapipes.iter.sharding:SHARDING_PRIORITIES utils.data._utils:HAS_NUMPY
     utils.data.datapipes.map:SequenceWrapper utils.data.datapipes.utils.common:StreamWrapper utils.data._utils:IS_WINDOWS
+    amp.grad_scaler:OptState distributions.transforms:_clipped_sigmoid distributions.constraints:_Real
+    distributions.constraints:_IndependentConstraint nn.functional:_canonical_mask nn.functional:_none_or_dtype
+    nn.init:_no_grad_uniform_ nn.init:_no_grad_normal_ nn.init:_no_grad_zero_ nn.init:_no_grad_fill_
+    nn.init:_no_grad_trunc_normal_ _C:Value _C:Graph _C:TensorType
 """.split()  # names with an underscore, or from files with one, that programs import
 
 
@@ -377,6 +382,42 @@ def test_inner_names_that_programs_import_are_found():
 def test_inner_names_are_pytorchs(torch, pair):
     path, _, name = pair.partition(":")
     assert hasattr(importlib.import_module(f"torch.{path}"), name)
+
+
+def test_inner_functions_compute_what_pytorchs_do():
+    from metagrad import TensorType
+    from metagrad.compat.amp.grad_scaler import OptState
+    from metagrad.compat.inner_names import _canonical_mask, _clipped_sigmoid, _none_or_dtype
+    from metagrad.compat.script_types import named
+    from metagrad.distributions import constraints
+
+    assert [(s.name, s.value) for s in OptState] == [("READY", 0), ("UNSCALED", 1), ("STEPPED", 2)]
+    edges = _clipped_sigmoid(mg.tensor([-1000.0, 0.0, 1000.0])).tolist()
+    assert edges == [1.1754943508222875e-38, 0.5, 0.9999998807907104]
+    assert type(constraints.real) is constraints._Real and isinstance(constraints.unit_interval, constraints._Interval)
+    with pytest.raises(AttributeError):
+        constraints._Nothing
+    mask = mg.tensor([True, False])
+    assert _none_or_dtype(None) is None and _none_or_dtype(mask) is mg.bool
+    with pytest.raises(RuntimeError, match="must be None or torch.Tensor"):
+        _none_or_dtype(1)
+    assert _canonical_mask(None, "mask", None, "", mg.float32) is None
+    found = _canonical_mask(mask, "mask", mg.bool, "other", mg.float64)
+    assert found.dtype is mg.float64 and found.tolist() == [-math.inf, 0.0]
+    with pytest.warns(UserWarning, match="mismatched mask and other"):
+        assert _canonical_mask(mg.ones(2), "mask", mg.bool, "other", mg.float64).tolist() == [1.0, 1.0]
+    with pytest.raises(AssertionError, match="only bool and floating types of mask"):
+        _canonical_mask(mg.ones(2, dtype=mg.int64), "mask", None, "", mg.float64)
+    assert TensorType is named("TensorType") and issubclass(TensorType, named("Type"))
+    with pytest.raises(TypeError, match="No constructor defined"):
+        TensorType()
+
+
+def test_classes_of_activations_have_names_that_differ_in_more_than_capitals():
+    from metagrad.nn.modules import activation
+
+    names = [n.strip("_").lower() for n, kind in vars(activation).items() if isinstance(kind, type) and n != "_Tensor"]
+    assert len(names) == len(set(names))
 
 
 def test_what_normal_distributions_are_computed_with_is_found():

@@ -221,6 +221,11 @@ def __getattr__(name: str) -> object:
         import sys
 
         return sys.modules[__name__]
+    if name.endswith("Type"):
+        from metagrad.compat import script_types
+
+        if name in script_types.NAMES:
+            return script_types.named(name)
     if name.startswith("_foreach_"):
         from metagrad.compat import foreach
 

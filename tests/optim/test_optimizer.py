@@ -396,3 +396,21 @@ def test_copies_go_on_by_themselves(again):
     assert not q.equal(p)
     stepped(optimizer, 1)
     assert q.equal(p)
+
+
+def test_an_optimizer_around_another_may_skip_the_beginning_of_its_own():
+    class Around(optim.Optimizer):
+        def __init__(self, inner):
+            self.inner, self.defaults = inner, inner.defaults
+            self._patch_step_function()
+
+        def step(self, closure=None):
+            return self.inner.step(closure)
+
+    p = parameter(1)
+    around, seen = Around(optim.SGD([p], lr=0.5)), []
+    around.register_step_pre_hook(lambda *_: seen.append("before"))
+    around.register_step_post_hook(lambda *_: seen.append("after"))
+    p.sum().backward()
+    around.step()
+    assert p.item() == 0.5 and seen == ["before", "after"]

@@ -39,6 +39,7 @@
 ``replacing.py``            functions put in the place of others
 ``recurrent_functions.py``  stacks of recurrent layers as functions of their weights
 ``seldom.py``               names that few programs use
+``script_types.py``         the names of TorchScript's types
 ``sharded.py``              the names of what is split over ranks
 ``start_rank.py``           the first lines of each rank of ``metagrad launch``
 ``storage_types.py``        ``FloatStorage`` and its kind

@@ -14,6 +14,7 @@ from metagrad.base.device import device
 from metagrad.base.dtypes import dtype
 from metagrad.base.layouts import layout, memory_format
 from metagrad.base.size import Size
+from metagrad.compat import script_types
 from metagrad.compat.c_signatures import of_nn
 from metagrad.compat.dispatch_keys import DispatchKey, DispatchKeySet, without_keys
 from metagrad.compat.jit import ScriptFunction, ScriptModule
@@ -99,3 +100,9 @@ class _Functions:
 
 
 _nn = _Functions()
+
+
+def __getattr__(name: str) -> Any:
+    if name in script_types.NAMES:
+        return script_types.named(name)
+    raise AttributeError(f"module 'torch._C' has no attribute {name!r}")

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from metagrad import linalg
+from metagrad.base.dtypes import bool_
 from metagrad.base.warning import warn
 from metagrad.distributions.log_normalizers import bregman
+from metagrad.distributions.scalarmaps import SigmoidTransform
 from metagrad.func.mapping import vmap
 from metagrad.nn.functional.reduction import legacy_reduction
-from metagrad.nn.init import _calculate_fan_in_and_fan_out
+from metagrad.nn.init import _calculate_fan_in_and_fan_out, constant_, normal_, trunc_normal_, uniform_, zeros_
 from metagrad.nn.modules.container import Sequential
 from metagrad.ops.create.creation import eye
+from metagrad.ops.create.like import zeros_like
 from metagrad.ops.special.gamma import digamma
 from metagrad.optim.lr_scheduler.base import EPOCH_DEPRECATION_WARNING
 from metagrad.tensors.tensor import Tensor
@@ -26,6 +29,8 @@ from metagrad.tensors.tensor import Tensor
 __all__ = ["EPOCH_DEPRECATION_WARNING", "Broadcast", "Gather", "ReduceAddCoalesced", "Scatter", "get_enum"]
 
 _kl_expfamily_expfamily = bregman
+_no_grad_fill_, _no_grad_zero_, _no_grad_uniform_ = constant_, zeros_, uniform_
+_no_grad_normal_, _no_grad_trunc_normal_ = normal_, trunc_normal_
 _REDUCTIONS = {"none": 0, "mean": 1, "elementwise_mean": 1, "sum": 2}
 
 
@@ -175,3 +180,42 @@ def _precision_to_scale_tril(P: Tensor) -> Tensor:
 
 
 _vmap = vmap
+
+
+def _clipped_sigmoid(x: Tensor) -> Tensor:
+    """σ(x), kept away from 0 and 1.
+
+    >>> import metagrad
+    >>> _clipped_sigmoid(metagrad.tensor([-1000.0, 0.0])) > 0
+    tensor([True, True])
+    """
+    return SigmoidTransform()(x)
+
+
+def _none_or_dtype(input: Any) -> Any:
+    """A tensor's dtype, or None of None. Raises RuntimeError for anything else."""
+    if input is not None and not isinstance(input, Tensor):
+        raise RuntimeError("input to _none_or_dtype() must be None or torch.Tensor")
+    return None if input is None else input.dtype
+
+
+def _canonical_mask(
+    mask: Tensor | None, mask_name: str, other_type: Any, other_name: str, target_type: Any, check_other: bool = True
+) -> Tensor | None:
+    """A mask of attention as numbers to be added to the scores: -∞ where a mask of booleans says True.
+
+    Warns if ``check_other`` and the mask is not of the other mask's dtype. Raises AssertionError for a mask of integers.
+
+    >>> import metagrad
+    >>> _canonical_mask(metagrad.tensor([True, False]), "mask", None, "", metagrad.float32)
+    tensor([-inf, 0.])
+    """
+    if mask is None:
+        return None
+    if not (mask.dtype == bool_ or mask.is_floating_point()):
+        raise AssertionError(f"only bool and floating types of {mask_name} are supported")
+    if check_other and other_type is not None and mask.dtype != other_type:
+        warn(f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for both instead.")
+    if mask.is_floating_point():
+        return mask
+    return zeros_like(mask, dtype=target_type).masked_fill_(mask, float("-inf"))

@@ -364,3 +364,10 @@ interval, half_open_interval, unit_interval = Interval, HalfOpenInterval, Interv
 simplex = Simplex()
 square, lower_triangular, lower_cholesky, corr_cholesky = Square(), LowerTriangular(), LowerCholesky(), CorrCholesky()
 symmetric, positive_semidefinite, positive_definite = Symmetric(), PositiveSemidefinite(), PositiveDefinite()
+
+
+def __getattr__(name: str) -> Any:
+    found = globals().get(name.removeprefix("_"))
+    if isinstance(found, type) and issubclass(found, Constraint):  # PyTorch's own name, _Interval
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -111,8 +111,8 @@ class Bernoulli(Binary, ExponentialFamily):
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        values = ranges.arange(2, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
-        return values.expand(-1, *self.batch_shape) if expand else values
+        values = ranges.arange(2, dtype=self._param.dtype).view(-1, *[1] * len(self._batch_shape))
+        return values.expand(-1, *self._batch_shape) if expand else values
 
 
 class Geometric(Binary):
@@ -215,8 +215,8 @@ class Binomial(OfTrials):
         most = int(self.total_count.max())
         if not bool((self.total_count == most).all()):
             raise NotImplementedError("Inhomogeneous total count not supported by `enumerate_support`.")
-        values = ranges.arange(most + 1, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
-        return values.expand(-1, *self.batch_shape) if expand else values
+        values = ranges.arange(most + 1, dtype=self._param.dtype).view(-1, *[1] * len(self._batch_shape))
+        return values.expand(-1, *self._batch_shape) if expand else values
 
     def entropy(self) -> Tensor:
         log_p = self.log_prob(self.enumerate_support(False))
@@ -301,7 +301,7 @@ class Categorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return creation.full(self.batch_shape, math.nan, dtype=self._param.dtype)
+        return creation.full(self._batch_shape, math.nan, dtype=self._param.dtype)
 
     variance = mean
 
@@ -312,7 +312,7 @@ class Categorical(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         probs, count = self.probs.detach().reshape(-1, self._num_events), Size(sample_shape).numel()
         drawn = parametric.multinomial(probs, count, replacement=True).transpose(0, 1)
-        return drawn.reshape((*sample_shape, *self.batch_shape))
+        return drawn.reshape((*sample_shape, *self._batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         index = self._checked(value).long().unsqueeze(-1)
@@ -325,8 +325,8 @@ class Categorical(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """All classes, along a new first dimension."""
-        values = ranges.arange(self._num_events).view(-1, *[1] * len(self.batch_shape))
-        return values.expand(-1, *self.batch_shape) if expand else values
+        values = ranges.arange(self._num_events).view(-1, *[1] * len(self._batch_shape))
+        return values.expand(-1, *self._batch_shape) if expand else values
 
 
 class Poisson(ExponentialFamily):

@@ -253,5 +253,5 @@ class ExponentialFamily(Distribution):
         slopes = grad(normalizer.sum(), at, create_graph=True)
         for parameter, slope in zip(at, slopes, strict=True):
             term = parameter * slope
-            normalizer = normalizer - sum_last(term, term.dim() - len(self.batch_shape))
+            normalizer = normalizer - sum_last(term, term.dim() - len(self._batch_shape))
         return normalizer - carrier

@@ -75,7 +75,7 @@ class Wishart(WithCovariance, ExponentialFamily):
 
     @property
     def mode(self) -> Tensor:
-        factor = self.df - self.event_shape[0] - 1
+        factor = self.df - self._event_shape[0] - 1
         return factor.masked_fill(factor <= 0, math.nan)[..., None, None] * self.covariance_matrix
 
     @property
@@ -89,7 +89,7 @@ class Wishart(WithCovariance, ExponentialFamily):
 
     def _steps(self) -> Tensor:
         """n / 2, (n - 1) / 2, …, (n - p + 1) / 2."""
-        return (self.df.unsqueeze(-1) - ranges.arange(self.event_shape[0], dtype=self.df.dtype)) / 2
+        return (self.df.unsqueeze(-1) - ranges.arange(self._event_shape[0], dtype=self.df.dtype)) / 2
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
@@ -99,13 +99,13 @@ class Wishart(WithCovariance, ExponentialFamily):
         return root @ root.mT
 
     def log_prob(self, value: Tensor) -> Tensor:
-        value, n, p = self._checked(value), self.df, self.event_shape[0]
+        value, n, p = self._checked(value), self.df, self._event_shape[0]
         trace = definite.cholesky_solve(value, self.scale_tril).diagonal(dim1=-2, dim2=-1).sum(-1)
         norm = n * (p * math.log(2) / 2 + self._half_log_det()) + gamma_functions.mvlgamma(n / 2, p)
         return (n - p - 1) / 2 * linalg.slogdet(value).logabsdet - trace / 2 - norm
 
     def entropy(self) -> Tensor:
-        n, p = self.df, self.event_shape[0]
+        n, p = self.df, self._event_shape[0]
         return (
             (p + 1) * (p * math.log(2) / 2 + self._half_log_det()) + gamma_functions.mvlgamma(n / 2, p)
             - (n - p - 1) / 2 * gamma_functions.digamma(self._steps()).sum(-1) + n * p / 2

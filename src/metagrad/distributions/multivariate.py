@@ -24,7 +24,7 @@ class WithCovariance(Distribution):
     @property
     def scale_tril(self) -> Tensor:
         """L, (*batch, d, d): classes made from these may find it later, as ``_unbroadcasted_scale_tril``."""
-        return self._unbroadcasted_scale_tril.expand((*self.batch_shape, -1, -1))
+        return self._unbroadcasted_scale_tril.expand((*self._batch_shape, -1, -1))
 
     @property
     def covariance_matrix(self) -> Tensor:
@@ -128,10 +128,10 @@ class MultivariateNormal(WithCovariance):
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
         z = linalg.solve_triangular(self.scale_tril, (value - self.loc).unsqueeze(-1), upper=False).squeeze(-1)
-        return -0.5 * (self.event_shape[0] * math.log(2 * math.pi) + (z**2).sum(-1)) - self._half_log_det()
+        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + (z**2).sum(-1)) - self._half_log_det()
 
     def entropy(self) -> Tensor:
-        return 0.5 * self.event_shape[0] * (1 + math.log(2 * math.pi)) + self._half_log_det()
+        return 0.5 * self._event_shape[0] * (1 + math.log(2 * math.pi)) + self._half_log_det()
 
 
 class LowRankMultivariateNormal(Distribution):
@@ -207,7 +207,7 @@ class LowRankMultivariateNormal(Distribution):
         apart, (scaled, lower) = self._checked(value) - self.loc, self._capacitance()
         within = linalg.solve_triangular(lower, scaled @ apart.unsqueeze(-1), upper=False).squeeze(-1)
         square = (apart**2 / self.cov_diag).sum(-1) - (within**2).sum(-1)
-        return -0.5 * (self.event_shape[0] * math.log(2 * math.pi) + square) - self._half_log_det(lower)
+        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + square) - self._half_log_det(lower)
 
     def entropy(self) -> Tensor:
-        return 0.5 * self.event_shape[0] * (1 + math.log(2 * math.pi)) + self._half_log_det(self._capacitance()[1])
+        return 0.5 * self._event_shape[0] * (1 + math.log(2 * math.pi)) + self._half_log_det(self._capacitance()[1])

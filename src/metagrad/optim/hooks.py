@@ -71,6 +71,8 @@ class Hooks:
             if name.endswith("_hooks"):
                 self.__dict__.setdefault(name, OrderedDict())
 
+    _patch_step_function = _without_hooks  # PyTorch's name of what an optimizer that skips ``Optimizer.__init__`` calls
+
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before every step; it may return ``(new_args, new_kwargs)``.
 

@@ -7,6 +7,7 @@ is left out and S halved (Micikevicius et al. 2018, "Mixed precision training").
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,15 @@ from metagrad.base.device import cupy
 from metagrad.base.warning import warn
 from metagrad.ops.create.creation import full
 
-__all__ = ["GradScaler"]
+__all__ = ["GradScaler", "OptState"]
 
 
-READY, UNSCALED, STEPPED = "ready", "unscaled", "stepped"  # how far an optimizer is in this iteration
+class OptState(enum.Enum):
+    """How far an optimizer is in this iteration."""
+
+    READY = 0
+    UNSCALED = 1
+    STEPPED = 2
 
 
 class GradScaler:
@@ -64,7 +70,7 @@ class GradScaler:
         )
         self._scale: Any = None  # tensors, as soon as something is scaled
         self._growth_tracker: Any = None  # the iterations since the scale last changed
-        self._stages: dict[int, str] = {}  # how far each optimizer is, by its id
+        self._stages: dict[int, OptState] = {}  # how far each optimizer is, by its id
         self._found_inf: dict[int, bool] = {}  # whether its gradients had an infinity or a NaN
 
     # ------------------------------------------------ an iteration
@@ -90,13 +96,13 @@ class GradScaler:
         if not self._enabled:
             return
         self._check_scale("unscale_")
-        stage = self._stages.get(id(optimizer), READY)
-        if stage == UNSCALED:
+        stage = self._stages.get(id(optimizer), OptState.READY)
+        if stage == OptState.UNSCALED:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
-        if stage == STEPPED:
+        if stage == OptState.STEPPED:
             raise RuntimeError("unscale_() is being called after step().")
         self._unscale(optimizer, allow_float16=False)
-        self._stages[id(optimizer)] = UNSCALED
+        self._stages[id(optimizer)] = OptState.UNSCALED
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """``optimizer.step(…)`` with gradients divided by S; nothing, and None, if one is infinite or no number.
@@ -108,14 +114,14 @@ class GradScaler:
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         self._check_scale("step")
-        stage = self._stages.get(id(optimizer), READY)
-        if stage == STEPPED:
+        stage = self._stages.get(id(optimizer), OptState.READY)
+        if stage == OptState.STEPPED:
             raise RuntimeError("step() has already been called since the last update().")
-        if stage == READY:
+        if stage == OptState.READY:
             self.unscale_(optimizer)
         if id(optimizer) not in self._found_inf:
             raise AssertionError("No inf checks were recorded for this optimizer.")
-        self._stages[id(optimizer)] = STEPPED
+        self._stages[id(optimizer)] = OptState.STEPPED
         return None if self._found_inf[id(optimizer)] else optimizer.step(*args, **kwargs)
 
     def update(self, new_scale: Any = None) -> None:

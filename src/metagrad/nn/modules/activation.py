@@ -225,7 +225,7 @@ class GLU(Module):
         return f"dim={self.dim}"
 
 
-class _Inplace(Module):
+class _Overwriting(Module):
     """A function of one tensor that may write into it."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -233,7 +233,7 @@ class _Inplace(Module):
         self.inplace = inplace
 
 
-class Hardsigmoid(_Inplace):
+class Hardsigmoid(_Overwriting):
     """min(max(x + 3, 0), 6) / 6."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -241,7 +241,7 @@ class Hardsigmoid(_Inplace):
         return F.hardsigmoid(input, self.inplace)
 
 
-class Hardswish(_Inplace):
+class Hardswish(_Overwriting):
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -249,7 +249,7 @@ class Hardswish(_Inplace):
         return F.hardswish(input, self.inplace)
 
 
-class Mish(_Inplace):
+class Mish(_Overwriting):
     """x tanh(softplus(x)) (Misra 2019)."""
 
     def forward(self, input: Tensor) -> Tensor:
