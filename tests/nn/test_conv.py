@@ -293,3 +293,12 @@ def test_bad_settings_are_refused_as_by_pytorch(torch, name, sizes, settings, er
 def test_errors_say_what_is_wrong(x, match):
     with pytest.raises(RuntimeError, match=match):
         nn.Conv2d(3, 5, 3)(x)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv1d(4, 5, 3), nn.Conv2d(4, 5, 3), nn.ConvTranspose2d(4, 5, 3), nn.Conv2d(4, 4, 3, groups=2)]
+)
+def test_a_weights_gradient_lies_in_order(layer):
+    x = metagrad.ones(2, 4, *[7] * (layer.weight.ndim - 2))
+    (grad,) = metagrad.autograd.grad(layer(x).sum(), layer.weight)
+    assert grad.view(-1).shape == (layer.weight.numel(),)

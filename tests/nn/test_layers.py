@@ -256,6 +256,11 @@ def test_refused_as_pytorch_refuses(case):
         REFUSED[case](metagrad)
 
 
+def test_a_bad_eps_is_named_before_dtypes_that_do_not_fit():
+    with pytest.raises(ValueError, match="batch_norm eps must be positive during training, but got -1"):
+        nn.BatchNorm1d(2, eps=-1)(metagrad.ones(3, 2).double())
+
+
 def test_batch_norm_of_no_images():
     layer = metagrad.nn.BatchNorm2d(3)
     y = layer(metagrad.zeros(0, 3, 2, 2, requires_grad=True))

@@ -121,6 +121,13 @@ def test_nothing_to_learn_from_gives_nan():
     assert F.cross_entropy(metagrad.zeros(2, 3), metagrad.tensor([-100, -100]), reduction="sum") == 0
 
 
+def test_a_weight_of_another_dtype_leaves_the_losss():
+    x, y, weight = [metagrad.tensor(values) for values in ([0.5, 0.5], [1.0, 0.0], [0, 2])]
+    for other in (weight, weight.half(), weight.double()):
+        loss = F.binary_cross_entropy(x, y, other)
+        assert loss.dtype == metagrad.float32 and abs(loss.item() - 0.69314718) < 1e-6
+
+
 def test_certain_predictions_are_finite():
     x = metagrad.tensor([0.0, 1.0], requires_grad=True)
     loss = F.binary_cross_entropy(x, metagrad.tensor([1.0, 0.0]))

@@ -68,3 +68,20 @@ def test_lbfgs_asks_for_the_same_losses_as_pytorch(torch, search):
     (expected, keys), (found, own_keys) = far_off(torch, search), far_off(mg, search)
     assert own_keys == keys
     assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_group_keeps_the_order_it_was_saved_in():
+    p, q = mg.ones(1, requires_grad=True), mg.ones(1, requires_grad=True)
+    own = mg.optim.SGD([p], lr=1.0)
+    own.load_state_dict(mg.optim.SGD([("a", q)], lr=0.5).state_dict())
+    assert list(own.state_dict()["param_groups"][0])[:2] == ["param_names", "lr"]
+    own.load_state_dict({"state": {}, "param_groups": [{"momentum": 0.5, "params": [0], "lr": 2.0}]})
+    assert list(own.param_groups[0])[:4] == ["momentum", "params", "lr", "dampening"]
+
+
+def test_what_a_program_remembers_beside_is_loaded():
+    optimizer = mg.optim.Adam([mg.ones(1, requires_grad=True)])
+    state = optimizer.state_dict()
+    state["state"]["rounds"] = 3
+    optimizer.load_state_dict(state)
+    assert optimizer.state["rounds"] == 3

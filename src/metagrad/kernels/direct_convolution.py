@@ -135,4 +135,4 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int 
     for other in others:
         total += other
     found = total.swapaxes(2, 3).reshape(groups, -1, len(layout.steps))[:, :filters]
-    return found.reshape(groups * filters, channels, *sizes(windows))
+    return np.ascontiguousarray(found.reshape(groups * filters, channels, *sizes(windows)))

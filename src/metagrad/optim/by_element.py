@@ -122,6 +122,8 @@ class ByElement(Together):
         """Refuse another optimizer's state; also take old ones, in which the number of steps was a plain number."""
         needed = {*self.counts, *self.like_param} - {*self.optional}
         for values in state["state"].values():
+            if not isinstance(values, dict):  # what a program remembers beside
+                continue
             missing = needed - values.keys() if values else ()
             if missing:
                 raise ValueError(

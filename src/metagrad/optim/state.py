@@ -78,14 +78,14 @@ def unpacked(
                     f"{tuple(p.shape)}: it was saved for other parameters, or in another order"
                 )
         state[p] = {name: _copied(value, p, name) for name, value in values.items()}
-    return state, [
-        {**defaults, **_kept_names(own), **{k: deepcopy(v) for k, v in their.items()}, "params": own["params"]}
-        for their, own in zip(theirs, groups, strict=True)
-    ]
+    return state, [_loaded(their, own, defaults) for their, own in zip(theirs, groups, strict=True)]
 
 
-def _kept_names(group: dict[str, Any]) -> dict[str, Any]:
-    return {"param_names": group["param_names"]} if "param_names" in group else {}
+def _loaded(their: dict[str, Any], own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """A saved group with this optimizer's parameters, in the order it was saved in; what it lacks comes last."""
+    kept = {**defaults, **{name: own[name] for name in ("param_names",) if name in own}}
+    found = {**{k: deepcopy(v) for k, v in their.items()}, "params": own["params"]}
+    return {**found, **{k: v for k, v in kept.items() if k not in found}}
 
 
 def _copied(value: Any, param: Tensor, name: str = "") -> Any:

@@ -187,7 +187,7 @@ def binary_cross_entropy(
         raise RuntimeError(
             f"binary_cross_entropy: Found dtype {given} but expected {wanted}: convert the target with .to()"
         )
-    need_one_dtype("binary_cross_entropy", input, target, weight)
+    need_one_dtype("binary_cross_entropy", input, target)  # a weight of another dtype is taken
     refuse("binary_cross_entropy", input, "biuc")
     for what, x, why in (
         ("input", input.array, "put a sigmoid before it, or use ..._with_logits"),

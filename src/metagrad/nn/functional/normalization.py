@@ -290,6 +290,8 @@ def batch_norm(
         if not input.array.size:
             return input.clone()
         raise ValueError(f"batch_norm: expected an input (N, C, *), got shape {tuple(input.shape)}")
+    if training and eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     wanted = suggested(input.array)
     if wanted is not None and training:  # rows of channels
@@ -309,8 +311,6 @@ def batch_norm(
                 tuple(input.shape)
             )
         return _by_running(input, running_mean, running_var, weight, bias, eps)
-    if eps <= 0:
-        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     if not count:
