@@ -288,3 +288,32 @@ def test_packed_sequences_are_cast(kind):
     assert getattr(cast, kind)() is cast
     assert cast.batch_sizes is packed.batch_sizes
     np.testing.assert_array_equal(cast.data, [1, 4, 2, 3])
+
+
+@pytest.mark.filterwarnings("ignore:Complex modules")
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("name", "settings"), [("RNN", {}), ("GRU", {"num_layers": 2}), ("LSTM", {"bidirectional": True})]
+)
+def test_gradients_of_complex_layers_equal_pytorch(torch, name, settings):
+    theirs = getattr(torch.nn, name)(3, 4, **settings).to(torch.complex128)
+    own = getattr(nn, name)(3, 4, **settings).to(metagrad.complex128)
+    own.load_state_dict({key: metagrad.tensor(value.numpy()) for key, value in theirs.state_dict().items()})
+    values = np.random.default_rng(0).standard_normal((5, 2, 3)) * (1 + 0.5j)
+    grads = []
+    for lib, layer in ((torch, theirs), (metagrad, own)):
+        x = lib.tensor(values, requires_grad=True)
+        layer(x)[0].abs().sum().backward()
+        grads.append([g.detach().numpy() for g in (x.grad, *[p.grad for p in layer.parameters()])])
+    for expected, found in zip(*grads, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:Complex modules")
+def test_a_complex_layer_has_the_gradient_of_finite_differences():
+    layer = nn.LSTM(2, 2).to(metagrad.complex128)
+    x = metagrad.randn(3, 1, 2, dtype=metagrad.complex128, requires_grad=True)
+    assert gradcheck(lambda x: layer(x)[0], x)
+    with metagrad.no_grad():
+        expected = layer(x)[0]
+    assert layer(x)[0].allclose(expected)

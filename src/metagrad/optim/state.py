@@ -81,7 +81,7 @@ def unpacked(
     return state, [_loaded(their, own, defaults) for their, own in zip(theirs, groups, strict=True)]
 
 
-def _loaded(their: dict[str, Any], own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def _loaded(their: Mapping[str, Any], own: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """A saved group with this optimizer's parameters, in the order it was saved in; what it lacks comes last."""
     kept = {**defaults, **{name: own[name] for name in ("param_names",) if name in own}}
     found = {**{k: deepcopy(v) for k, v in their.items()}, "params": own["params"]}

@@ -36,6 +36,11 @@ __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 _GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 
 
+def _has_kernels(x: Any) -> bool:
+    """Whether there are kernels for an array: NumPy's, of real numbers. Others, such as CuPy's, take the plain way."""
+    return isinstance(x, np.ndarray) and x.dtype.kind != "c"
+
+
 def run_layers(
     cell: str,
     x: Tensor,
@@ -49,8 +54,7 @@ def run_layers(
 
     initial: states (L·D, B, *). weights: for each layer those of its directions, as ``Layer`` takes them.
     """
-    # The kernels are NumPy's; other arrays, such as CuPy's, take the plain way.
-    run: Any = Layer.apply_many if isinstance(x.array, np.ndarray) else plain_layer
+    run: Any = Layer.apply_many if _has_kernels(x.array) else plain_layer
     finals = []
     for layer, own in enumerate(weights):
         if layer and p:
@@ -203,7 +207,7 @@ class RNNBase(Module):
 
     def _only_answers(self, x: Tensor) -> bool:
         """Whether no gradient will be asked for, so that a single sequence may go through all layers in one op."""
-        return not mode.grad and isinstance(x.array, np.ndarray) and not (self.dropout and self.training)
+        return not mode.grad and _has_kernels(x.array) and not (self.dropout and self.training)
 
     def _one_sequence(self, x: Tensor, initial: State) -> tuple[Tensor, State]:
         """All layers over the steps of one sequence, (T, I) or with the batch's dimension; no initial states: zeros."""
