@@ -132,6 +132,19 @@ def test_uniform_by_pytorchs_name():
         x.uniform_(form=2)
 
 
+def test_both_parts_of_complex_numbers_are_scaled_and_moved():
+    x = metagrad.zeros(9999, dtype=metagrad.complex64).uniform_(-1, 1)
+    for part in (x.real, x.imag):
+        assert -1 <= part.min() < -0.99 and 0.99 < part.max() <= 1
+    x.normal_(3, 2)
+    for part in (x.real, x.imag):
+        assert abs(part.mean() - 3) < 0.1 and abs(part.std() - 2**0.5) < 0.1
+    weight = metagrad.nn.Linear(4, 100, dtype=metagrad.complex64).weight
+    assert weight.imag.min() < -0.45 and weight.real.min() < -0.45
+    with pytest.raises(NotImplementedError, match="orthogonal_"):
+        metagrad.nn.init.orthogonal_(metagrad.zeros(2, 2, dtype=metagrad.complex64))
+
+
 def test_samples_have_no_slope():
     rate = metagrad.full((3,), 2.0, requires_grad=True)
     total = metagrad.poisson(rate) + metagrad.normal(rate, 1.0) + metagrad.binomial(rate, metagrad.tensor(0.5))

@@ -14,6 +14,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.warning import warn
 from metagrad.ops.create.random import Generator
 from metagrad.ops.create.sampling import randn, randperm
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.pointwise.selection import where
 from metagrad.tensors.tensor import Tensor
 
@@ -240,7 +241,7 @@ def kaiming_normal_(
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """A (semi-)orthogonal matrix over the first and all other dimensions (Saxe et al. 2013).
 
-    Raises ValueError for a tensor of less than two dimensions.
+    Raises ValueError for a tensor of less than two dimensions, and NotImplementedError for complex numbers.
 
     >>> import metagrad
     >>> w = metagrad.nn.init.orthogonal_(metagrad.empty(2, 3))
@@ -249,6 +250,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
+    refuse("orthogonal_", tensor, "c")
     rows, columns = tensor.shape[0], tensor.numel() // max(tensor.shape[0], 1)
     flat = randn(rows, columns, dtype=tensor.dtype, generator=generator).numpy().astype(np.float64)
     q, r = np.linalg.qr(flat.T if rows < columns else flat)

@@ -29,5 +29,5 @@ class PlainDraws:
         return self.standard_normal(shape)
 
     def scaled(self, numbers: Any, factor: float, offset: float) -> Any:
-        """numbers · factor + offset."""
-        return numbers * factor + offset
+        """numbers · factor + offset; both parts of complex ones are moved."""
+        return numbers * factor + (complex(offset, offset) if numbers.dtype.kind == "c" else offset)
