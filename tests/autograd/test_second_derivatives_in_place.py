@@ -59,7 +59,7 @@ PAIRS = [
 def test_hessians(written, apart):
     wanted = func.jacrev(func.jacrev(apart))(X)
     assert metagrad.allclose(wanted, wanted.mT)
-    for hessian in (func.hessian(written), func.jacrev(func.jacrev(written))):
+    for hessian in (func.hessian(written), func.jacrev(func.jacrev(written)), func.jacrev(func.jacfwd(written))):
         assert metagrad.allclose(hessian(X), wanted)
 
 

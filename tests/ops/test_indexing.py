@@ -150,6 +150,12 @@ def test_errors(torch, name):
 def test_index_put_takes_values_of_its_dtype():
     with pytest.raises(RuntimeError, match="dtypes match"):
         metagrad.zeros(3).index_put_((metagrad.tensor([0]),), metagrad.tensor(1))
+    mask, number = metagrad.tensor([True, False, True]), metagrad.tensor(1)
+    assert metagrad.zeros(3).index_put_((mask,), number).tolist() == [1.0, 0.0, 1.0]
+    with pytest.raises(RuntimeError, match="dtypes match"):
+        metagrad.zeros(3).index_put_((mask,), number, accumulate=True)
+    with pytest.raises(RuntimeError, match="dtypes match"):
+        metagrad.zeros(3).index_put_((mask,), metagrad.tensor([1, 2]))
 
 
 # ------------------------------------------------ without the oracle

@@ -240,3 +240,14 @@ def test_einsum_of_two_dtypes_where_nothing_is_summed():
     assert both(e("ij,jk->ik", metagrad.zeros(1, 0).double(), metagrad.zeros(0, 2))) == ("float64", [[0.0, 0.0]])
     with pytest.raises(RuntimeError, match="dtype"):
         e("i,i->", metagrad.ones(2), metagrad.ones(2).double())
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.filterwarnings("ignore:index_reduce")
+@pytest.mark.parametrize("name", ["scatter_reduce", "index_reduce"])
+def test_what_was_left_out_takes_its_share_where_it_equals_the_largest(lib, name):
+    lib = pytest.importorskip(lib)
+    x, source = lib.tensor([2.0, 2.0], requires_grad=True), lib.tensor([2.0, 2.0, 5.0], requires_grad=True)
+    getattr(x, name)(0, lib.tensor([0, 0, 1]), source, "amax", include_self=False).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+    assert source.grad.tolist() == pytest.approx([1 / 3, 1 / 3, 1.0])

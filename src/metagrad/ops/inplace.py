@@ -66,9 +66,7 @@ def in_place(
         if nodes and _may_be_written_first(input, (*args, *kwargs.values())):
             return _computed_into(input, lambda: op(input, *args, **kwargs), nodes)
         try:
-            result = op(
-                input.clone() if keeps or any(level.tangents for level in mode.levels) else input, *args, **kwargs
-            )
+            result = op(input.clone() if keeps else _kept_for_tangents(input), *args, **kwargs)
         except Exception as error:
             if not isinstance(error, TypeError):
                 check_writable(input)  # what may not be written to at all says so first
@@ -85,17 +83,22 @@ def in_place(
     return written
 
 
-def written_over(input: Tensor, compute: Callable[[], Tensor], nodes: tuple[type[Function], ...]) -> Tensor:
+def _kept_for_tangents(input: Tensor) -> Tensor:
+    """The tensor; a copy where results have tangents, whose own gradients may need what is overwritten."""
+    return input.clone() if any(level.tangents for level in mode.levels) else input
+
+
+def written_over(input: Tensor, compute: Callable[[Tensor], Tensor], nodes: tuple[type[Function], ...]) -> Tensor:
     """The tensor with the values that are computed of it, by one application of a class among ``nodes`` if at once in its memory.
 
     >>> import metagrad
     >>> x = metagrad.tensor([1.0, 4.0])
-    >>> written_over(x, x.sqrt, ()) is x, x
+    >>> written_over(x, metagrad.sqrt, ()) is x, x
     (True, tensor([1., 2.]))
     """
     if _may_be_written_first(input, ()):
-        return _computed_into(input, compute, nodes)
-    written: Tensor = write(input, compute())
+        return _computed_into(input, lambda: compute(input), nodes)
+    written: Tensor = write(input, compute(_kept_for_tangents(input)))
     return written
 
 

@@ -159,7 +159,7 @@ def computed(input: Tensor, inplace: bool, node: type[Pointwise], op: Callable[.
     """``op(input, **settings)``; in the input's memory, if asked for, a large one at once: op is an application of ``node``."""
     if not inplace:
         return op(input, **settings)
-    return written_over(input, lambda: op(input, **settings), (node,))
+    return written_over(input, lambda x: op(x, **settings), (node,))
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

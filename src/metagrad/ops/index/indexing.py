@@ -28,7 +28,6 @@ from metagrad.autograd.views import (
     write,
 )
 from metagrad.base.device import CPU, move
-from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.result_order import laid_out_by, laid_out_by_indexed
 from metagrad.base.typing import Array, Index, Operand
@@ -40,7 +39,7 @@ from metagrad.ops.fitting import fitting
 from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
 from metagrad.ops.index.forms import as_slices, checked, in_stages, plain
 from metagrad.ops.index.misfits import check_source, misplaced, unlike_mask
-from metagrad.ops.operands import as_tensor, converted
+from metagrad.ops.operands import as_tensor, cast_to, converted
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.destination import destination
 
@@ -262,7 +261,7 @@ def _misplaced(target: Array, index: Any, source: Any, basic: bool, error: Excep
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``.
 
-    Raises RuntimeError if the dtypes differ.
+    Raises RuntimeError if the dtypes differ, but for one number where a mask says where it goes.
 
     >>> import metagrad
     >>> metagrad.index_put(metagrad.zeros(2, 2), (metagrad.tensor([0, 1]), metagrad.tensor([1, 0])), metagrad.tensor(5.0))
@@ -271,14 +270,9 @@ def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumula
     """
     if not isinstance(values, Variable):
         raise NotATensor(f"index_put(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
-    source = as_tensor(values)
-    if source.dtype != input.dtype:
-        raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {scalar_name(input.dtype)} for the destination and "
-            f"{scalar_name(source.dtype)} for the source"
-        )
     index, _ = plain(tuple(indices))
-    written = (PutAdd if accumulate else Put).apply(input, source, index=index)
+    check_source(input, None if accumulate else index, values)
+    written = (PutAdd if accumulate else Put).apply(input, cast_to(values, input.dtype), index=index)
     lies_in(written, laid_out_by(written.array, input.array))
     return written
 

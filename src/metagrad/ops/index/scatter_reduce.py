@@ -29,16 +29,21 @@ __all__ = ["index_reduce", "scatter_reduce"]
 
 
 class PutExtreme(Function):
-    """y = x, then y[index] = the larger (smaller) of y[index] and v;   ∂L/∂y is shared evenly by what equals y."""
+    """y = x, then y[index] = the larger (smaller) of y[index] and v;   ∂L/∂y is shared evenly by what equals y.
 
-    def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...], ufunc: np.ufunc) -> Array:
+    replaced: what stood in x before it was left out: as in PyTorch, it takes its share where it equals y.
+    """
+
+    def forward(
+        self, x: Array, v: Array, index: Array | tuple[Array, ...], ufunc: np.ufunc, replaced: Array | None
+    ) -> Array:
         y = x.copy()
         combine_at(ufunc, y, index, v)
         if not any(self.needs):
             return y
         self.index = index
         self.stays, self.comes = x == y, v == taken(y, index)
-        self.sharers = self.stays.astype(np.int64)
+        self.sharers = (self.stays if replaced is None else replaced == y).astype(np.int64)
         combine_at(np.add, self.sharers, index, self.comes)
         self.sharers = np.maximum(self.sharers, 1)
         return y
@@ -67,7 +72,8 @@ def _reduced(input: Tensor, src: Tensor, index: Array | tuple[Array, ...], reduc
     if reduce == "prod":
         return PutMultiply.apply(start, src, index=index)
     if reduce in ("amax", "amin"):
-        return PutExtreme.apply(start, src, index=index, ufunc=np.maximum if reduce == "amax" else np.minimum)
+        ufunc, replaced = np.maximum if reduce == "amax" else np.minimum, None if include_self else input.array
+        return PutExtreme.apply(start, src, index=index, ufunc=ufunc, replaced=replaced)
     total = PutAdd.apply(start, src, index=index)
     if reduce == "sum":
         return total
