@@ -141,3 +141,27 @@ def test_large_dropout_keeps_the_mean_and_its_gradient_is_its_mask(p):
     assert abs(share - p) < 5 * (p * (1 - p) / 600_000) ** 0.5
     np.testing.assert_allclose(np.unique(y.detach().numpy()), [0, 1 / (1 - p)], rtol=1e-6)
     np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
+
+
+@pytest.mark.parametrize("slope", [0.25, 1.0, 2.0, 0.0, -0.5])
+def test_a_learned_slope_of_large_arrays_is_that_of_small_ones(monkeypatch, slope):
+    x = np.array([3.0, -2.0, 0.0, -0.0, np.inf, -np.inf, np.nan, 1e-30], np.float32)
+
+    def run():
+        a, w = metagrad.tensor(x, requires_grad=True), metagrad.tensor([slope], requires_grad=True)
+        y = metagrad.nn.functional.prelu(a, w)
+        y[:4].sum().backward()
+        return y.detach().numpy(), a.grad.numpy(), w.grad.numpy()
+
+    small = run()
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 3)
+    for found, expected in zip(run(), small, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_elu_and_its_gradient_where_numbers_are_special():
+    x = metagrad.tensor([3.0, 0.0, -1.0, float("inf"), -float("inf"), float("nan")], requires_grad=True)
+    y = metagrad.nn.functional.elu(x)
+    y.nan_to_num(0.0, 5.0).sum().backward()
+    np.testing.assert_allclose(y.detach().numpy(), [3.0, 0.0, -0.6321205588, np.inf, -1.0, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(x.grad.numpy(), [1.0, 1.0, 0.3678794412, 0.0, 0.0, 0.0], rtol=1e-6)

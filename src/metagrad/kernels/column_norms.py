@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import reductions
+from metagrad.kernels import tuning
 from metagrad.kernels.chunks import rows_joined, spread
 from metagrad.kernels.compiled import normalization as compiled
 from metagrad.kernels.normalization import about_zero
@@ -17,18 +19,33 @@ def moments(x: Array) -> tuple[Array, Array]:
     count, (x, times) = len(x), _long_rows(x)
     if takes_loop(x):
         return _joined(*parts_by_loop(compiled.column_squares, x, (3, x.shape[1]), [for_loop(x)]), times)
-    mean = (_folded(reductions.sum(x, (0,), False), times) / x.dtype.type(count)).astype(x.dtype)
     with np.errstate(all="ignore"):
-        squares = _folded(np.add.reduce(by_rows(lambda s: np.einsum("ij,ij->j", x[s], x[s]), *x.shape), axis=0), times)
+        total, squares = _sums(lambda some: (_column_sums(some), np.einsum("ij,ij->j", some, some)), times, x)
+        mean = (total / x.dtype.type(count)).astype(x.dtype)
         if about_zero(squares, mean, count):
             return mean, squares
         wide = np.tile(mean, times)
 
-        def centred(some: Array) -> Array:
+        def centred(some: Array) -> tuple[Array]:
             d = some - wide
-            return np.einsum("ij,ij->j", d, d)
+            return (np.einsum("ij,ij->j", d, d),)
 
-        return mean, _folded(np.add.reduce(by_rows(lambda s: centred(x[s]), *x.shape), axis=0), times)
+        return mean, _sums(centred, times, x)[0]
+
+
+def _sums(work: Callable[..., tuple[Array, ...]], times: int, *arrays: Array) -> list[Array]:
+    """The sums over all rows that ``work(chunks of the arrays)`` has of a chunk, ``times`` rows as one."""
+    parts = by_rows(lambda rows: work(*[a[rows] for a in arrays]), *arrays[0].shape)
+    kind = arrays[0].dtype
+    return [
+        _folded(np.add.reduce(some, axis=0, dtype=np.float64).astype(kind), times) for some in zip(*parts, strict=True)
+    ]
+
+
+def _column_sums(x: Array) -> Array:
+    """Σ of every column of a chunk, of which the rows are added in turn, some at a time."""
+    edges = range(0, len(x), tuning.REDUCTION_ROWS)
+    return np.add.reduce([np.add.reduce(x[i : i + tuning.REDUCTION_ROWS], axis=0) for i in edges], axis=0)
 
 
 def _joined(edges: Array, parts: Array, times: int) -> tuple[Array, Array]:
@@ -48,12 +65,12 @@ def gradient_moments(g: Array, x: Array, mean: Array, near: bool) -> tuple[Array
     if takes_loop(x):
         sums = sums_by_loop(compiled.column_moments, x, (2, len(wide)), [for_loop(a, x.dtype) for a in (g, x, wide)])
         return _folded(sums[0], times), _folded(sums[1], times)
-    total = _folded(reductions.sum(g, (0,), False), times)
-    if near:
-        along = np.add.reduce(by_rows(lambda s: np.einsum("ij,ij->j", g[s], x[s]), *x.shape), axis=0)
-        return total, _folded(along, times) - mean * total
-    along = np.add.reduce(by_rows(lambda s: np.einsum("ij,ij->j", g[s], x[s] - wide), *x.shape), axis=0)
-    return total, _folded(along, times)
+
+    def work(g: Array, x: Array) -> tuple[Array, Array]:
+        return _column_sums(g), np.einsum("ij,ij->j", g, x if near else x - wide)
+
+    total, along = _sums(work, times, g, x)
+    return total, along - mean * total if near else along
 
 
 def _long_rows(x: Array) -> tuple[Array, int]:

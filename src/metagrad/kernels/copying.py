@@ -136,14 +136,7 @@ def assign(y: Array, x: Array | Number) -> None:
     is_array = isinstance(x, np.ndarray) and x.ndim > 0
     if _is_large(y) and (_by_loop(y, x) if is_array else _filled(y, x)):
         return
-    if is_array:
-        if not _in_chunks(y, x):
-            y[...] = x
-    elif y.__class__ is np.ndarray and y.size >= tuning.FILL_LARGE:
-        axis, chunks = chunks_of(y)
-        parts = [y[(*[slice(None)] * axis, chunk)] for chunk in chunks]
-        map_chunks(lambda part: part.__setitem__(..., x), parts)
-    else:
+    if not (is_array and _in_chunks(y, x)):
         y[...] = x
 
 

@@ -209,6 +209,7 @@ class Formula:
                 needed.update(step.arguments)
                 steps.append(step)
         self.steps = steps[::-1]
+        self._calls = [(quickest(step.function), step.arguments, step.result) for step in self.steps]
         self.values = tape.values
         self.own = list(own)
         self.buffers: list[np.dtype[Any]] = []
@@ -248,8 +249,8 @@ class Formula:
             values[number] = array
         for number, buffer in self._buffer_of.items():
             values[number] = buffers[buffer] if buffer >= 0 else values[~buffer]
-        for function, arguments, result, _ in self.steps:
-            quickest(function)(*[values[a] for a in arguments], out=values[result])
+        for function, arguments, result in self._calls:
+            function(*[values[a] for a in arguments], out=values[result])
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """Keep nothing of the arrays that were inputs, by number, or of samples: others will be given."""

@@ -129,7 +129,8 @@ def _smaller(x: Array | Number, y: Array | Number, out: Array) -> None:
 def _clips(ufunc: np.ufunc, x: Array | Number, y: Array | Number, out: Array) -> bool:
     """Whether the larger or smaller of floats and a number has been found by a clip."""
     if (
-        not isinstance(x, np.ndarray)
+        (y.__class__ is np.ndarray and y.ndim)
+        or not isinstance(x, np.ndarray)
         or not x.ndim
         or x.dtype != out.dtype
         or x.dtype.char not in "fd"
@@ -137,7 +138,7 @@ def _clips(ufunc: np.ufunc, x: Array | Number, y: Array | Number, out: Array) ->
     ):
         return False
     bound = np.asarray(y, x.dtype) if isinstance(y, (int, float)) else np.asarray(y)
-    if bound.ndim or bound.dtype != x.dtype or np.isnan(bound):
+    if bound.dtype != x.dtype or np.isnan(bound):
         return False
     end = x.dtype.type(np.inf if ufunc is np.maximum else -np.inf)
     np.clip(x, *((bound, end) if ufunc is np.maximum else (end, bound)), out=out)

@@ -34,12 +34,10 @@ SPREAD_LEAST = 1 << 14
 
 # Elements from which a formula is computed in chunks: one pass over fewer takes hardly longer than waking a thread.
 POINTWISE_LARGE = 1 << 18
-# Elements from which an array is filled with a number on all threads: until another one has woken, one fills a million.
-FILL_LARGE = 1 << 21
 # Elements below which the gradient of a sum is written out, and is no view that repeats a few: then what reads it goes faster.
 SPREAD_LARGE = 1 << 14
-# Elements of a chunk: a megabyte of float32. With fewer, threads lose more by taking turns than the cache gives back.
-POINTWISE_CHUNK = 1 << 18
+# Elements of a chunk: two megabytes of float32. With fewer, threads lose more by taking turns than the cache gives back.
+POINTWISE_CHUNK = 1 << 19
 # Elements of a row at least that one element of another array stands beside.
 POINTWISE_ROW = 1 << 7
 # Nanoseconds that an element takes in a pass.

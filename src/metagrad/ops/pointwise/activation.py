@@ -16,7 +16,7 @@ from metagrad.ops.arguments import floating, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import in_single, need_one_dtype, need_tensors
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.chunked import Pointwise, is_large
 from metagrad.ops.pointwise.loops import Loops
 
 if TYPE_CHECKING:
@@ -120,14 +120,15 @@ class Hardshrink(Pointwise):
 class Prelu(Pointwise):
     """y = x where x > 0, else a x;   ∂L/∂x = ∂L/∂y · (1 or a),   ∂L/∂a = ∂L/∂y · (0 or x)."""
 
-    def forward(self, x: Array, a: Array) -> Array:
+    def forward(self, x: Array, a: Array, shrinks: bool) -> Array:
         self.save(x, a)
-        return np.where(x > 0, x, a * x)
+        return np.maximum(x, a * x) if shrinks else np.where(x > 0, x, a * x)
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         (x, a), (needs_x, needs_a) = self.saved, self.needs
-        grad_x = np.where(x > 0, grad, grad * a) if needs_x else None
-        return grad_x, np.where(x > 0, 0, grad * x) if needs_a else None
+        positive = x > 0
+        grad_x = np.where(positive, grad, grad * a) if needs_x else None
+        return grad_x, np.where(positive, 0, grad * x) if needs_a else None
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -153,4 +154,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
                 f"channel size = {channels}."
             )
         weight = weight.reshape((-1,) + (1,) * max(input.array.ndim - 2, 0))
-    return Prelu.apply(input, weight.reshape(()) if weight.array.size == 1 else weight)
+    a = weight.array
+    shrinks = is_large(input.array) and bool(
+        ((a > 0) & (a <= 1)).all()
+    )  # then a x is the larger one below 0, and only there
+    return Prelu.apply(input, weight.reshape(()) if a.size == 1 else weight, shrinks=shrinks)
