@@ -76,6 +76,17 @@ batches = list(DataLoader([data, data, data], batch_size=2))
 assert [batch.batch.tolist() for batch in batches] == [[0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0]]
 near(global_mean_pool(batches[0].x, batches[0].batch)[1], [0.75, 0.85, 0.95, 1.05, 1.15])
 assert TopKPooling(5, 0.5)(data.x, edges)[0].shape == (2, 5)
+from torch_geometric.nn import to_hetero
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = SAGEConv((-1, -1), 8), SAGEConv((-1, -1), 2)
+    def forward(self, x, edge_index):
+        return self.second(self.first(x, edge_index).relu(), edge_index)
+kinds = ["paper", "author"], [("paper", "by", "author"), ("author", "of", "paper")]
+mixed = to_hetero(Two(), kinds)
+found = mixed({"paper": data.x, "author": data.x[:3, :2]}, {kinds[1][0]: edges[:, :3], kinds[1][1]: edges[:, :3].flip(0)})
+assert found["paper"].shape == (4, 2) and found["author"].shape == (3, 2) and "relu__paper" in mixed.code
 """,
     "torchopt": """
 import functorch, torchopt
@@ -544,6 +555,14 @@ changes += [transforms.RandomCrop(16, padding=2), transforms.ConvertImageDtype(t
 torch.manual_seed(0)
 near(transforms.Compose(changes)(byte).sum(), 254.4784, 1e-4)
 changes = [v2.RandomResizedCrop(24), v2.RandomHorizontalFlip(1.0), v2.ToDtype(torch.float32, scale=True)]
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+names = get_graph_node_names(model)[1]
+assert len(names) == 70 and names[9:12] == ["layer1.0.bn2", "layer1.0.add", "layer1.0.relu_1"]
+features = create_feature_extractor(model.eval(), {"layer2.0.relu": "middle", "avgpool": "end"})(x.double())
+assert {name: tuple(y.shape) for name, y in features.items()} == {"middle": (2, 128, 4, 4), "end": (2, 512, 1, 1)}
+near(model.fc(features["end"].flatten(1)), model(x.double()))
+features = create_feature_extractor(vit, ["encoder.layers.encoder_layer_1.mlp"])(x)
+assert features["encoder.layers.encoder_layer_1.mlp"].shape == (2, 17, 16)
 resized = v2.Compose(changes)(byte)
 assert resized.shape == (3, 24, 24) and abs(resized.sum() - 863.4668) < 1
 """,
@@ -562,6 +581,9 @@ for _ in range(3):
     optimizer.step()
 near(torch.stack(losses), [1.3637, 1.1829, 1.0757], 1e-4)
 near(timm.create_model("test_efficientnet", num_classes=4).eval()(x).abs().sum(), 0.0224, 1e-3)
+traced = torch.fx.symbolic_trace(model.eval())
+assert len(traced.graph.nodes) > 60
+near(traced(x), model(x))
 """,
 }
 

@@ -216,7 +216,9 @@ def start_asking(cls: type | None = None) -> None:
             names[asking] = ".".join(filter(None, ("torch", "" if space in _TOP else space, name)))
             setattr(module, name, asking)
             kept.append(asking)
-            replaced.setdefault(function, asking)
+            if function not in replaced or name == function.__name__ != replaced[function].__name__:
+                replaced[function] = asking
+            asking.__name__ = name  # several names may be one function
     top: Any = sys.modules["metagrad"]
     for name in ("backward", "grad"):
         function = getattr(top.autograd, name)
@@ -226,7 +228,12 @@ def start_asking(cls: type | None = None) -> None:
         kept.append(asking)
     replaced[top.as_tensor] = unasked(top.as_tensor)
     top.as_tensor, Tensor.as_subclass = replaced[top.as_tensor], unasked(Tensor.as_subclass)  # type: ignore[method-assign]
+    alias: dict[str, Any] = vars(sys.modules.get("torch", top))
+    named = {
+        name: getattr(top, name) for name, value in alias.items() if type(value) is FunctionType and value in replaced
+    }
     replace(replaced)
+    alias.update({name: asking for name, asking in named.items() if asking in names})
     _ask_methods(kept)
     _keep_found(kept)
 
