@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metagrad.kernels import matmul, threads
-from metagrad.kernels.compiled import products
+from metagrad.kernels.compiled import matrix_products, products
 from metagrad.kernels.compiled.compiler import available
 
 SIZES = [(1, 1, 1), (3, 5, 7), (7, 300, 100), (13, 513, 33), (16, 128, 128), (0, 4, 5), (4, 0, 5), (5, 3, 0)]
@@ -173,6 +173,7 @@ def test_a_product_by_tiles_has_the_same_bits_on_any_number_of_threads():
         for count in (1, 2, 3):
             threads.set_num_threads(count)
             found += [matmul.product_by_tiles(a, b), matmul.product_by_tiles(np.asfortranarray(a), b)]
+            found += [matmul.product_by_tiles(a, np.asfortranarray(b))]
     finally:
         threads.set_num_threads(before)
     assert all((f == found[0]).all() for f in found)
@@ -182,11 +183,33 @@ def test_a_product_by_tiles_has_the_same_bits_on_any_number_of_threads():
 
 
 @pytest.mark.skipif(not available(), reason="needs Numba")
+@pytest.mark.parametrize("dtype", CLOSE)
+def test_a_square_is_turned_as_it_says(dtype):
+    import numba
+
+    turned, width = matrix_products.Turned(), products.panel_width(dtype)
+    w = np.asfortranarray(np.arange(40.0 * (width + 3)).reshape(40, width + 3).astype(dtype))[1:]
+    panels = [np.full((39, width), -1, dtype) for _ in range(2)]
+    instruction = turned.compiled()
+    numba.njit(lambda w, panel: instruction(w, 5, 2, panel))(w, panels[0])
+    turned.function(w, 5, 2, panels[1])
+    assert panels[0].tobytes() == panels[1].tobytes()
+    assert panels[0][5].tolist() == w[5, 2 : width + 2].tolist() and (panels[0][:5] == -1).all()
+
+
+@pytest.mark.skipif(not available(), reason="needs Numba")
 def test_tiles_take_matrices_with_gaps_and_keep_what_is_not_finite_in_its_row():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((80, 120)), rng.standard_normal((60, 50))
     np.testing.assert_allclose(matmul.product_by_tiles(a[:, ::2], b), a[:, ::2] @ b, rtol=1e-10)
     np.testing.assert_allclose(matmul.product_by_tiles(a[:, 10:].T, np.ones((80, 33))), a[:, 10:].T @ np.ones((80, 33)))
+    for second in (
+        b.repeat(2, 0).repeat(2, 1)[::2, ::2],
+        np.asfortranarray(b.repeat(2, 0))[::2],
+        b.T.copy().T,
+        b[::-1, ::-1][::-1, ::-1],
+    ):
+        np.testing.assert_allclose(matmul.product_by_tiles(a[:, ::2], second), a[:, ::2] @ b, rtol=1e-10)
     a[3, 4] = np.nan
     found = matmul.product_by_tiles(np.ascontiguousarray(a[:, :60]), b)
     assert np.isnan(found[3]).all() and np.isfinite(np.delete(found, 3, 0)).all()

@@ -2,16 +2,22 @@
 
 So a panel is in the cache nearest to the core while all rows of the first matrix are multiplied with it. Each result is a sum in
 the order of k, whatever is computed beside it: a product has the same bits in whatever shares threads compute it.
+
+A row of a panel of wᵀ has one number of each of several rows of w, which are far apart: one by one they take up to half as
+long as the product that they are copied for. So vectors are read along the rows of w, and exchange numbers by twos, by fours
+and so on, until they are the columns of a square (Eklundh 1972).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.compiled.compiler import native
-from metagrad.kernels.compiled.products import add_columns
+from metagrad.kernels.compiled.compiler import Native, native
+from metagrad.kernels.compiled.products import add_columns, register_bytes
 
 _DEPTH = tuning.PRODUCT_DEPTH
 
@@ -82,6 +88,104 @@ def _add(x: Array, w: Array, out: Array, start: int, stop: int, width: int) -> N
 @native
 def _fill(panel: Array, w: Array, first: int, last: int, j: int, columns: int) -> None:
     """Columns j and following of w (K, C), rows first to last, at the beginning of the panel's rows, and zeros after them."""
-    for k in range(first, last):
+    k, lanes = first, panel.shape[1] // 2
+    if columns == panel.shape[1] and w.strides[0] == w.itemsize:  # each column of w side by side
+        while k + lanes <= last:
+            turned(w, k, j, panel)
+            k += lanes
+    while k < last:
         _copy(panel[k, :columns], w[k, j : j + columns])
         panel[k, columns:] = 0
+        k += 1
+
+
+# ------------------------------------------------ squares of a matrix, turned
+
+
+def lanes_of(dtype: Any) -> int:
+    """Numbers in a vector register."""
+    return register_bytes() // dtype.itemsize
+
+
+class Turned(Native):
+    """``turned(w, k, j, panel)``: rows k, k + 1, …, as many as a vector has numbers, of a panel (K, W) become those of
+    w[:, j : j + W]; w (K, C), each of its columns side by side in memory.
+    """
+
+    def __init__(self) -> None:
+        self._compiled = None
+
+        def turned(w: Array, k: int, j: int, panel: Array) -> None:
+            here = slice(k, k + lanes_of(panel.dtype))
+            panel[here] = w[here, j : j + panel.shape[1]]
+
+        self.function = turned
+
+    def _compile(self) -> Any:
+        from numba import types
+        from numba.extending import intrinsic
+
+        @intrinsic
+        def turned(context: Any, w: Any, k: Any, j: Any, panel: Any) -> Any:
+            return types.void(w, k, j, panel), _emit
+
+        return turned
+
+
+def _emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """The instructions for both vectors of a panel's width."""
+    from llvmlite import ir  # type: ignore[import-untyped]
+    from numba.core import cgutils as untyped
+
+    cgutils: Any = untyped
+    w, panel = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 3))
+    k, j = arguments[1:3]
+    number, index = context.get_value_type(signature.args[0].dtype), context.get_value_type(signature.args[1])
+    size = context.get_abi_sizeof(number)
+    lanes = register_bytes() // size
+    vector = ir.VectorType(number, lanes)
+
+    def at(array: Any, row: Any, column: Any) -> Any:
+        """The address of a vector."""
+        strides = cgutils.unpack_tuple(builder, array.strides, 2)
+        place = builder.add(builder.mul(row, strides[0]), builder.mul(column, strides[1]))
+        beginning = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+        return builder.bitcast(builder.gep(beginning, [place]), vector.as_pointer())
+
+    def further(start: Any, count: int) -> Any:
+        return builder.add(start, ir.Constant(index, count))
+
+    for column in (0, lanes):
+        rows = []
+        for c in range(lanes):
+            rows.append(builder.load(at(w, k, further(j, column + c))))
+            rows[-1].align = size
+        for i, row in enumerate(_exchanged(builder, rows)):
+            builder.store(row, at(panel, further(k, i), ir.Constant(index, column))).align = size
+    return context.get_dummy_value()
+
+
+def _exchanged(builder: Any, rows: list[Any]) -> list[Any]:
+    """The columns of the square whose rows these are.
+
+    In each round, of two rows that are ``step`` apart, the upper's numbers n with n & step change places with the lower's
+    without, as the two blocks beside the diagonal of a square of 2 × 2 blocks do.
+    """
+    from llvmlite import ir
+
+    def chosen(a: Any, b: Any, places: list[int]) -> Any:
+        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), count), places))
+
+    count, step = len(rows), 1
+    while step < count:
+        upper = [n if not n & step else count + n - step for n in range(count)]
+        lower = [n + step if not n & step else count + n for n in range(count)]
+        for i in range(count):
+            if not i & step:
+                a, b = rows[i], rows[i + step]
+                rows[i], rows[i + step] = chosen(a, b, upper), chosen(a, b, lower)
+        step *= 2
+    return rows
+
+
+turned = Turned()
