@@ -1,6 +1,7 @@
 """Steps of optimizers: each element of a parameter, and of what is remembered beside it, is read and written once.
 
-Their results are those of the optimizers' formulas in NumPy, bit for bit.
+Their results are those of the optimizers' formulas in NumPy, bit for bit. What is written is not read again from its array,
+which another might share for all that the compiler knows: it would not do several elements at once.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ def adam(
     """Adam's step of arrays (*); what is left of p, 1 − β₁, β₂, 1 − β₂, √(1 − β₂ᵗ) ε, η √(1 − β₂ᵗ) / (1 − β₁ᵗ), ±1, λ."""
     for i in range(len(p)):
         d = sign * g[i] + decay * p[i] if decay != 0 else sign * g[i]
-        m[i] += new * (d - m[i])
-        v[i] = old_square * v[i] + new_square * (d * d)
-        p[i] = left * p[i] - rate * (m[i] / (np.sqrt(v[i]) + eps))
+        mean = m[i] + new * (d - m[i])
+        square = old_square * v[i] + new_square * (d * d)
+        p[i] = left * p[i] - rate * (mean / (np.sqrt(square) + eps))
+        m[i], v[i] = mean, square
 
 
 @native_exact
@@ -40,8 +42,9 @@ def sgd_with_momentum(
     """d = ±g + λ p, b ← keep b + take d, and p ← p − η b, or p − η (d + μ b), μ being ``ahead``."""
     for i in range(len(p)):
         d = sign * g[i] + decay * p[i] if decay != 0 else sign * g[i]
-        b[i] = keep * b[i] + take * d
-        p[i] -= rate * (d + ahead * b[i] if ahead != 0 else b[i])
+        momentum = keep * b[i] + take * d
+        p[i] -= rate * (d + ahead * momentum if ahead != 0 else momentum)
+        b[i] = momentum
 
 
 def adam_numbers(t: float, lr: float, beta1: float, beta2: float, eps: float) -> list[float]:

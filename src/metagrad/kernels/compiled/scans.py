@@ -114,9 +114,8 @@ def _largest_of_rows(best: Array, at: Array, x: Array, sign: np.float32, i: int,
     for j in range(len(x)):
         v = x[j]
         is_next = v != v or sign * v >= sign * best[j]
-        best[j] = v if is_next else best[j]
-        at[j] = i if is_next else at[j]
-        y[j], index[j] = best[j], at[j]
+        value, place = v if is_next else best[j], i if is_next else at[j]
+        best[j], at[j], y[j], index[j] = value, place, value, place
 
 
 @native
@@ -155,9 +154,8 @@ def _logsumexp_of_rows(largest: Array, total: Array, x: Array, y: Array) -> None
         after = v if v > before else before
         shift = after if abs(after) < np.inf else zero
         kept = total[j] * exp((before if abs(before) < np.inf else zero) - shift)
-        total[j] = (zero if total[j] == zero else kept) + exp(v - shift)
-        largest[j] = after
-        y[j] = shift + log(total[j])
+        sum_of_all = (zero if total[j] == zero else kept) + exp(v - shift)
+        largest[j], total[j], y[j] = after, sum_of_all, shift + log(sum_of_all)
 
 
 @native
