@@ -5,7 +5,7 @@
 ``named_dtypes.py``   number types of which there are no tensors
 ``device.py``         the CPU, or a GPU through CuPy
 ``meta.py``           arrays without numbers, on the device meta
-``layouts.py``        how elements lie in memory
+``layouts.py``        how elements lie in memory, and where
 ``result_order.py``   the order in memory of a result, by its operands
 ``channels_last.py``  images whose channels lie next to each other
 ``naming.py``         the package's name in what is printed

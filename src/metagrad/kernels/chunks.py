@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
+from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled import formulas
@@ -172,7 +173,7 @@ def _perform(work: Work, rows: int, elements: int, target: Array) -> None:
     unit = tuning.ALIGNMENT // target.itemsize
     if parts == 1 or target.ndim > 1 or target.size < parts * unit * unit:
         unit = 1
-    phase = -target.__array_interface__["data"][0] % tuning.ALIGNMENT // target.itemsize % unit
+    phase = -place_of(target) % tuning.ALIGNMENT // target.itemsize % unit
     perform(work, rows, parts, unit, phase)
 
 

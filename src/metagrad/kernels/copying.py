@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.base import result_order
-from metagrad.base.layouts import has_no_gaps
+from metagrad.base.layouts import has_no_gaps, place_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formula, split, spread
@@ -191,7 +191,7 @@ def _by_rows(y: Array, x: Array) -> bool:
 
 def _addresses(x: Array, outer: int) -> Array:
     """Where in memory the rows begin that the first dimensions number."""
-    place = np.array(x.__array_interface__["data"][0])
+    place = np.array(place_of(x))
     for n, step in zip(x.shape[:outer], x.strides[:outer], strict=True):
         place = place[..., None] + np.arange(n) * step
     return place.reshape(-1)

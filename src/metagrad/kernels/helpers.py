@@ -187,7 +187,7 @@ class Helpers:
 
         unit, phase: parts begin at multiples of so many elements, counted from an element.
         """
-        address, data = work.address, work.data.__array_interface__["data"][0]
+        address, data = work.address, work.data.buffer_info()[0]
         if parts > 1 and self._lock.acquire(blocking=False):
             try:
                 busy = self._helpers[: parts - 1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
-from metagrad.base.layouts import has_no_gaps, inverse, order_of
+from metagrad.base.layouts import has_no_gaps, inverse, order_of, place_of
 from metagrad.base.typing import Array
 
 
@@ -27,10 +27,10 @@ def copied_array(x: Variable, memo: dict[int, Any]) -> Array:
         return array.copy()
     order = order_of(whole)
     in_order = whole.transpose(order)
-    start = _address(array) - _address(whole)
+    start = place_of(array) - place_of(whole)
     if not in_order.flags.c_contiguous or not 0 <= start <= whole.nbytes - _reach(array):
         return array.copy(order="K")
-    key = hash((_address(whole), whole.nbytes, "memory"))
+    key = hash((place_of(whole), whole.nbytes, "memory"))
     if key not in memo:
         memo[key] = in_order.copy().reshape(-1).view(np.uint8)
         memo.setdefault(id(memo), []).append(whole)  # its address must not be taken by another array meanwhile
@@ -61,10 +61,6 @@ def as_pickled(array: Array) -> Any:
     if not isinstance(array, np.ndarray) or array.flags.c_contiguous or not has_no_gaps(array):
         return array
     return _Turned(array, order_of(array))
-
-
-def _address(x: Array) -> int:
-    return int(x.__array_interface__["data"][0])
 
 
 def _reach(x: Array) -> int:

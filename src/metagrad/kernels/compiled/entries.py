@@ -16,17 +16,18 @@ compiler sees that they are the same, and need not fear that one is written befo
 from __future__ import annotations
 
 import functools
+import struct
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.atomic import pointer
 from metagrad.kernels.compiled.compiler import Native, compiling, kept, linked
 
-_Kind = tuple[str, int, int]  # of an array: its dtype, its dimensions, and which is the first one in its place
-_Seen = tuple[int, tuple[int, ...], str, bool]  # an array's place, shape, dtype, and whether it is cut
+_A_FLOAT, _AN_INT = struct.Struct("d"), struct.Struct("q")
+_Kind = tuple[str, int]  # an array's dtype and dimensions
 _Key = tuple[Any, ...]
 
 
@@ -34,28 +35,40 @@ class Work(NamedTuple):
     """What ``perform`` asks for: an entry's address, and its data. The arrays must live until it is done."""
 
     address: int
-    data: Array
+    data: array[int]
 
 
 def work_of(
     loop: Callable[..., None], parts: Sequence[Array], whole: Sequence[Array] = (), numbers: Sequence[Any] = ()
 ) -> Work:
     """The work of ``loop(*parts, *whole, *numbers)``: contiguous arrays, of which parts are to be cut; floats and ints."""
-    values: list[Any] = []
-    kinds: list[_Kind] = []
-    seen: list[_Seen] = []
-    cuts = len(parts)
-    for i, a in enumerate((*parts, *whole)):
-        place, shape, kind = a.__array_interface__["data"][0], a.shape, a.dtype.char
-        values += (place, *shape)
-        seen.append((place, shape, kind, i < cuts))
-        kinds.append((kind, len(shape), seen.index(seen[i])))
-    at = len(values)
-    data = np.array(values + [0] * len(numbers), np.int64)
-    for i, number in enumerate(numbers, at):
-        (data if isinstance(number, int) else data.view(np.float64))[i] = number
-    are_ints = tuple([isinstance(n, int) for n in numbers])
-    return Work(_address((loop, cuts, tuple(kinds), are_ints)), data)
+    arrays, values, places, kinds, are_ints = (*parts, *whole), [], [], [], []
+    for a in arrays:
+        place, shape = place_of(a), a.shape
+        places.append(place)
+        values.append(place)
+        values += shape
+        kinds.append((a.dtype.char, len(shape)))
+    for n in numbers:
+        are_ints.append(isinstance(n, int))
+        values.append(n if are_ints[-1] else bits_of(n))
+    same = _same_places(arrays, places, len(parts)) if len(set(places)) < len(places) else None
+    return Work(_address((loop, len(parts), tuple(kinds), tuple(are_ints), same)), array("q", values))
+
+
+def _same_places(arrays: Sequence[Array], places: Sequence[int], cuts: int) -> tuple[int, ...]:
+    """Of each array, which is the first one of its place, shape and dtype, and cut or not as it is."""
+    seen = [(place, a.shape, a.dtype.char, i < cuts) for i, (a, place) in enumerate(zip(arrays, places, strict=True))]
+    return tuple([seen.index(s) for s in seen])
+
+
+def bits_of(number: Any) -> int:
+    """The integer of the same 64 bits.
+
+    >>> hex(bits_of(-2.0))
+    '-0x4000000000000000'
+    """
+    return _AN_INT.unpack(_A_FLOAT.pack(number))[0]
 
 
 NAMES = {
@@ -74,12 +87,14 @@ def _address(key: _Key) -> int:
     return found
 
 
-def _compiled(loop: Native, parts: int, kinds: Sequence[_Kind], are_ints: Sequence[bool]) -> int:
+def _compiled(
+    loop: Native, parts: int, kinds: Sequence[_Kind], are_ints: Sequence[bool], same: Sequence[int] | None
+) -> int:
     """The address of a new entry."""
-    name = "_".join(
-        [loop.function.__name__, *[f"{k}{n}{i}" for k, n, i in kinds], *[str(int(n)) for n in are_ints], str(parts)]
-    )
-    return around(loop, printed(parts, kinds, are_ints), name)
+    same = range(len(kinds)) if same is None else same
+    arrays = [f"{k}{n}{i}" for (k, n), i in zip(kinds, same, strict=True)]
+    name = "_".join([loop.function.__name__, *arrays, *[str(int(n)) for n in are_ints], str(parts)])
+    return around(loop, printed(parts, kinds, are_ints, same), name)
 
 
 def around(loop: Native, text: str, name: str) -> int:
@@ -107,23 +122,24 @@ def at_address(text: str, scope: dict[str, Any], name: str, file: str, module: s
     return int(made.address)
 
 
-def printed(parts: int, kinds: Sequence[_Kind], are_ints: Sequence[bool]) -> str:
-    """An entry's text, for arrays of these kinds, of which the first ``parts`` are cut, and numbers.
+def printed(parts: int, kinds: Sequence[_Kind], are_ints: Sequence[bool], same: Sequence[int]) -> str:
+    """An entry's text, for arrays of these kinds, of which the first ``parts`` are cut, and numbers; same: of each array,
+    the first one in its place.
 
-    >>> print(printed(2, [("f", 1, 0), ("f", 1, 0)], [False]))
+    >>> print(printed(2, [("f", 1), ("f", 1)], [False], [0, 0]))
     def entry(data, start, stop):
         d, f = carray(data, (5,), int64), carray(data, (5,), float64)
         a0 = carray(pointer(d[0]), (d[1],), float32)[start:stop]
         loop(a0, a0, float32(f[4]))
     """
     lines, at = [], 0
-    for i, (kind, dims, same) in enumerate(kinds):
+    for i, (kind, dims) in enumerate(kinds):
         shape = "".join(f"d[{at + 1 + d}], " for d in range(dims)).rstrip(" " if dims == 1 else ", ")
-        if i == same:
+        if same[i] == i:
             cut = "[start:stop]" if i < parts else ""
             lines.append(f"a{i} = carray(pointer(d[{at}]), ({shape}), {NAMES[kind]}){cut}")
         at += 1 + dims
-    given = [f"a{same}" for _, _, same in kinds]
+    given = [f"a{i}" for i in same]
     given += [f"d[{i}]" if is_int else f"{NAMES[kinds[0][0]]}(f[{i}])" for i, is_int in enumerate(are_ints, at)]
     size = at + len(are_ints)
     first = f"d, f = carray(data, ({size},), int64), carray(data, ({size},), float64)"

@@ -21,14 +21,16 @@ from __future__ import annotations
 
 import functools
 import re
+from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.compiled.compiler import compiling
-from metagrad.kernels.compiled.entries import NAMES, Work, at_address
+from metagrad.kernels.compiled.entries import NAMES, Work, at_address, bits_of
 from metagrad.kernels.compiled.expressions import FUNCTIONS, RARE, SPECIAL, text_of
 
 _BLOCK = 1024  # elements that are looked at for rare arguments, and then worked on while the cache has them
@@ -55,19 +57,17 @@ def work_of(program: Program, arrays: Sequence[Array], numbers: Sequence[Number]
     seen: list[Any] = []
     same: list[int] = []
     for i, (a, form) in enumerate(zip(arrays, program.forms, strict=True)):
-        place, shape = a.__array_interface__["data"][0], a.shape
+        place, shape = place_of(a), a.shape
         values += (place, *shape)
         seen.append((place, shape, a.dtype.char, form))
         same.append(seen.index(seen[i]))
-    data = np.array(values + [0] * len(numbers), np.int64)
-    if numbers:
-        data.view(np.float64)[len(values) :] = numbers
+    values += map(bits_of, numbers)
     key = (program, tuple(same))
     address = _addresses.get(key)
     if address is None:
         with compiling:
             address = _addresses[key] = _addresses.get(key) or _compiled(*key)
-    return Work(address, data)
+    return Work(address, array("q", values))
 
 
 _addresses: dict[Any, int] = {}

@@ -19,27 +19,21 @@ def entry(data, start, stop):
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
+from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import compiling, native
-from metagrad.kernels.compiled.entries import NAMES, Work, around
+from metagrad.kernels.compiled.compiler import compiling
+from metagrad.kernels.compiled.entries import NAMES, Work, around, bits_of
 
 Group = tuple[int, list[int]]  # the number of its elements, and where its arrays are in memory
 
 
 def group_of(arrays: Sequence[Array]) -> Group:
     """A group of arrays of one dimension and length, one element after the other."""
-    return arrays[0].size, [_place(a) for a in arrays]
-
-
-@native
-def _place(array: Array) -> int:
-    """Where an array is in memory: six times as fast as NumPy tells it."""
-    return array.ctypes.data
+    return arrays[0].size, [place_of(a) for a in arrays]
 
 
 def work_of_several(
@@ -49,19 +43,17 @@ def work_of_several(
 
     All arrays are of one dtype, whose letter is ``kind``, and must live until the work is done.
     """
-    values, end = [len(groups), *[0] * len(numbers)], 0
+    values, end = [len(groups), *map(bits_of, numbers)], 0
     for size, places in groups:
         end += size
         values.append(end)
         values += places
-    data = np.array(values, np.int64)
-    data.view(np.float64)[1 : 1 + len(numbers)] = numbers
     key = loop, len(groups[0][1]), len(numbers), kind
     address = _addresses.get(key)
     if address is None:
         with compiling:
             address = _addresses[key] = _addresses.get(key) or _compiled(*key)
-    return Work(address, data), end
+    return Work(address, array("q", values)), end
 
 
 _addresses: dict[Any, int] = {}

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
-from metagrad.base.layouts import order_of
+from metagrad.base.layouts import order_of, place_of
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import asks_for_a_tensor, shape_of
@@ -54,13 +54,9 @@ def located(x: Array) -> tuple[Array, Geometry]:
         owner = owner.transpose(order_of(owner))
         if owner.flags.c_contiguous:
             memory = np.ndarray((owner.nbytes // x.itemsize,), x.dtype, buffer=owner)
-            offset = (_address(x) - _address(memory)) // x.itemsize if x.size else 0
+            offset = (place_of(x) - place_of(memory)) // x.itemsize if x.size else 0
             return memory, (x.shape, tuple(s // x.itemsize for s in x.strides), offset)
     return x.reshape(-1), (x.shape, in_order(x.shape), 0)
-
-
-def _address(x: Array) -> int:
-    return int(x.__array_interface__["data"][0])
 
 
 def extent(shape: Ints, strides: Ints, offset: int) -> int:
