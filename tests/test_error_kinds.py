@@ -334,7 +334,10 @@ def kind_of(call):
         ),
         (lambda: mg.dot([1.0], mg.ones(1)), r"dot\(\): argument 'input' \(position 1\) must be Tensor, not list"),
         (lambda: mg.nn.functional.layer_norm(mg.ones(2), "a"), r"layer_norm\(\): argument 'normalized_shape'"),
-        (lambda: mg.ones(2).argmax("a"), r"argmax\(\): argument 'dim' \(position 2\) must be int, not str: 'a'"),
+        (
+            lambda: mg.ones(2).argmax("a"),
+            r"argmax\(\): argument 'dim' \(position 1\) must be int, not str: argmax\(\) received an inv",
+        ),
     ],
 )
 def test_the_argument_that_is_of_another_type_is_named(call, words):
@@ -345,7 +348,7 @@ def test_the_argument_that_is_of_another_type_is_named(call, words):
 @pytest.mark.parametrize("name", indices_of_other_dtypes(mg))
 def test_indices_of_other_dtypes_are_refused(name):
     with pytest.raises(
-        (RuntimeError, IndexError, ValueError), match=r"dtype|scalar type|not implemented|long, int|max mode|int64"
+        (RuntimeError, IndexError, ValueError), match=r"dtype|scalar type|not implemented|long|max mode|int64"
     ):
         indices_of_other_dtypes(mg)[name]()
 

@@ -38,7 +38,7 @@ class device:
         if index is not None and (not isinstance(index, int) or index < 0 or number):
             raise _wrong_index(type, index)
         if name not in _NAMES or colon and (not number.isdigit() or number != str(int(number))):
-            raise RuntimeError(f'expected a device such as "cpu", "cuda", "cuda:0" or "meta", got {type!r}')
+            raise RuntimeError(_misunderstood(str(type)))
         self.type = name
         self.index = int(number) if number else index
 
@@ -69,6 +69,15 @@ def _wrong_index(type: object, index: object) -> Exception:
     if index < 0:
         return RuntimeError(f"Device index must not be negative, got {index}")
     return RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+
+
+def _misunderstood(text: str) -> str:
+    if not text:
+        return "Device string must not be empty"
+    name = text.partition(":")[0]
+    if name in _NAMES:
+        return f"Invalid device string: '{text}', a number comes after the colon"
+    return f"Expected one of {', '.join(_NAMES)} device type at start of device string: {name}"
 
 
 _device = device

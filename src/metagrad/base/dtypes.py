@@ -209,7 +209,7 @@ def set_default_dtype(d: dtype) -> None:
     global _default
     chosen = of(d)
     if not chosen.is_floating_point or not chosen.dtype:
-        raise TypeError(f"the default dtype must be a floating-point type, got {chosen}")
+        raise TypeError(f"only floating-point types are supported as the default type, got {chosen}")
     _default = chosen
 
 
@@ -303,7 +303,7 @@ class finfo:
     def __init__(self, type: object = None) -> None:
         chosen = get_default_dtype() if type is None else of(type)
         if not (chosen.is_floating_point or chosen.is_complex):
-            raise TypeError(f"finfo describes floating-point types; for {chosen} use iinfo")
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{chosen}'")
         known = getattr(chosen, "limits", None)
         if known is not None:  # of a number type that there are no tensors of
             self.dtype, self.bits, self.resolution = chosen.name, 8 * chosen.itemsize, 1.0
@@ -345,7 +345,11 @@ class iinfo:
     def __init__(self, type: object) -> None:
         chosen = of(type)
         if chosen.category != 1:
-            raise TypeError(f"iinfo describes integer types; for {chosen} use finfo")
+            raise TypeError(
+                "torch.bool is not supported by torch.iinfo"
+                if chosen is bool_
+                else f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{chosen}'"
+            )
         limits = np.iinfo(chosen.dtype)
         self.dtype, self.bits, self.max, self.min = chosen.name, int(limits.bits), int(limits.max), int(limits.min)
 

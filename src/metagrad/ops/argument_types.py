@@ -108,10 +108,10 @@ _tests: dict[str, Test] = {
 
 _words = {  # for a message, what its name does not say
     "Operand": "Tensor or Number",
-    "Dims": "int or tuple of ints",
+    "Dims": "tuple of ints",
     "Sequence[Tensor]": "tuple of Tensors",
-    "Sizes": "int or tuple of ints",
-    "Setting": "int or tuple of ints",
+    "Sizes": "tuple of ints",
+    "Setting": "tuple of ints",
     "OutputSize": "int or tuple of ints",
     "Ratio": "float or tuple of floats",
     "DTypeLike": "dtype",
@@ -143,19 +143,23 @@ def _allows(node: ast.expr) -> Test:
 # ------------------------------------------------ what to raise
 
 
-def complain(function: Callable[..., Any], error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def complain(
+    function: Callable[..., Any], error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any], first: int = 1
+) -> None:
     """Raise what an error in a function comes from, if an argument's type is the cause; the caller raises the error otherwise.
+
+    first: the place of the first argument; 0 for a method, whose own tensor is not counted.
 
     And if NumPy found no number in a string, or an extent below zero, or too many of them: PyTorch's kinds of error.
 
     >>> import metagrad
-    >>> metagrad.ones(2, 3).argmax("a")
+    >>> metagrad.ones(2, 3).argmax("a")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    TypeError: argmax(): argument 'dim' (position 2) must be int, not str: 'a'
+    TypeError: argmax(): argument 'dim' (position 1) must be int, not str: argmax() received an invalid combination of ...
     """
     if isinstance(error, (NotATensor, NotAnOperand)):
         return
-    found: Exception | None = misfit(function, args, kwargs)
+    found: Exception | None = misfit(function, args, kwargs, first)
     if found is None and isinstance(error, AttributeError):
         found = _of_an_attribute(function, error, args, kwargs)
     if found is None and isinstance(error, ValueError):
@@ -164,20 +168,23 @@ def complain(function: Callable[..., Any], error: Exception, args: tuple[Any, ..
         raise found from None
 
 
-def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeError | None:
+def misfit(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], first: int = 1
+) -> TypeError | None:
     """The TypeError that names the first argument whose type is not the annotated one, or None."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
     except (TypeError, ValueError):
         return None
-    for position, (name, value) in enumerate(bound.arguments.items(), 1):
+    for position, (name, value) in enumerate(bound.arguments.items(), first):
         declared = bound.signature.parameters[name]
         if not isinstance(declared.annotation, str) or declared.kind is declared.VAR_KEYWORD or name == "out":
             continue  # of ``out`` the error itself speaks
         values = value if declared.kind is declared.VAR_POSITIONAL else [value]
         for x in values:
             if x is not declared.default and not allows(declared.annotation)(x):
-                argument = f"{function.__name__}(): argument '{name}' (position {position})"
+                where = "" if name in kwargs else f" (position {position})"
+                argument = f"{function.__name__}(): argument '{name}'{where}"
                 return _misfit(argument, declared.annotation, x)
     return None
 
@@ -187,7 +194,10 @@ def _misfit(argument: str, annotation: str, got: object) -> TypeError:
     wanted, found = " or ".join(kinds), type(got).__name__
     if kinds[0] == "Tensor":
         return NotATensor(f"{argument} must be {wanted}, not {found}: use tensor()")
-    return TypeError(f"{argument} must be {wanted}, not {found}: {got!r:.60}")
+    return TypeError(
+        f"{argument} must be {wanted}, not {found}: {argument.split('()')[0]}() received an invalid combination of arguments - got "
+        f"{got!r:.60}"
+    )
 
 
 def _of_an_attribute(

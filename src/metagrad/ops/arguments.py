@@ -80,7 +80,7 @@ def dimension(dim: int, ndim: int) -> int:
 
 def _as_int(dim: Any) -> int:
     if not hasattr(dim, "__index__") or dim.__class__ is bool:
-        raise TypeError(f"a dimension must be an int, got {type(dim).__name__}: {dim!r}")
+        raise TypeError(f"a dimension must be int, and a size must be tuple of ints, not {type(dim).__name__}: {dim!r}")
     return dim.__index__()
 
 
@@ -284,7 +284,7 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
             kwargs = understood(bare, kwargs)
             return bare(input, *args, **kwargs)
         except Exception as error:
-            complain(bare, error, (input, *args), kwargs)
+            complain(bare, error, (input, *args), kwargs, first=0)
             raise
 
     vars(method)["__wrapped__"] = WithoutOut(bare)

@@ -187,7 +187,7 @@ def fill_(input: Tensor, value: Operand) -> Tensor:
     """
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(
-            f"fill_ expects a number or a 0-dimensional tensor, got shape {tuple(value.shape)}: use copy_"
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions: use copy_"
         )
     if isinstance(value, Variable):
         return _called(_fill(input, value), "FillBackward3")
@@ -222,8 +222,10 @@ def fill_diagonal_(input: Tensor, fill_value: Operand, wrap: bool = False) -> Te
             [0., 1., 0.]])
     """
     shape = tuple(input.array.shape)
-    if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
-        raise RuntimeError(f"fill_diagonal_ needs a matrix, or three and more dimensions of one extent, got {shape}")
+    if len(shape) < 2:
+        raise RuntimeError(f"fill_diagonal_: dimensions must larger than 1, got shape {shape}")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError(f"fill_diagonal_: all dimensions of input must be of equal length, got shape {shape}")
     if wrap and len(shape) == 2 and shape[1]:
         index: tuple[Any, ...] = np.divmod(np.arange(0, shape[0] * shape[1], shape[1] + 1), shape[1])
     else:

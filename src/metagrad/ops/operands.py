@@ -170,11 +170,32 @@ def older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Numbe
 def check_factor(name: str, alpha: Number, kind: dtypes.dtype) -> None:
     """RuntimeError for a factor of a higher category than the result's dtype, and for a bool beside numbers."""
     if isinstance(alpha, complex) and not kind.is_complex:
-        raise RuntimeError(f"{name}: for operands that are not complex the factor must not be complex, got {alpha}")
+        raise RuntimeError(f"{name}: For non-complex input tensors, argument alpha must not be a complex number.")
     if alpha.__class__ is bool and kind is not dtypes.bool_:
         raise RuntimeError(f"{name}: Boolean alpha only supported for Boolean results.")
     if kind.category < 2 and isinstance(alpha, float):
-        raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
+        raise RuntimeError(f"{name}: For integral input tensors, argument alpha must not be a floating point number.")
+
+
+def no_difference(x: Any, y: Any) -> Exception:
+    """What to raise for a difference of truth values: of two, or of one and numbers.
+
+    >>> import metagrad
+    >>> no_difference(metagrad.tensor(True), True).args[0]
+    'Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.'
+    """
+    foreign = [
+        v for v in (x, y) if not (isinstance(v, (Variable, int, float, complex)) or hasattr(v, "__array_function__"))
+    ]
+    if foreign:
+        return NotAnOperand(f"unsupported operand type(s) for -: 'Tensor' and '{type(foreign[0]).__name__}'")
+    which, hint = (
+        "a bool tensor",
+        "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+    )
+    if all(v.__class__ is bool or getattr(v, "dtype", None) is dtypes.bool_ for v in (x, y)):
+        which, hint = "two bool tensors", "Use the `^` or `logical_xor()` operator instead."
+    return RuntimeError(f"Subtraction, the `-` operator, with {which} is not supported. {hint}")
 
 
 def real_factor(function: str, factor: Any, x: Tensor) -> Any:

@@ -128,9 +128,7 @@ class Tensor(Methods):
     @data.setter
     def data(self, value: Tensor | Array) -> None:
         if not isinstance(value, Variable) and not hasattr(value, "__array_function__"):
-            raise TypeError(
-                f"data has to be set to a tensor, got {type(value).__name__}: make it one with metagrad.tensor()"
-            )
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         array = from_data.to_array(value)
         if array.dtype.kind not in "fcV" and self.requires_grad:
             raise RuntimeError(

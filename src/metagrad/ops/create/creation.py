@@ -90,7 +90,9 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
         if out is None:
             return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
         if dtype is not None and dtypes.of(dtype) != out.dtype:
-            raise RuntimeError(f"dtype {dtypes.of(dtype)} does not match dtype of out parameter ({out.dtype})")
+            raise RuntimeError(
+                f"dtype {dtypes.scalar_name(dtype)} does not match dtype of out parameter ({dtypes.scalar_name(out.dtype)})"
+            )
         found = function(*args, dtype=out.dtype, **kwargs)
         if in_a_row and found.size == out.array.size:  # whatever its shape, it is filled
             found = found.reshape(out.array.shape)

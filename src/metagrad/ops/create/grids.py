@@ -48,7 +48,9 @@ def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str | None = None)
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     for x in given:
         if x.array.ndim > 1:
-            raise RuntimeError(f"meshgrid expects 0-D or 1-D tensors, got one of shape {tuple(x.shape)}")
+            raise RuntimeError(
+                f"meshgrid: Expected 0D or 1D tensor in the tensor list but got one of shape {tuple(x.shape)}"
+            )
         if x.dtype != given[0].dtype:
             raise RuntimeError(
                 f"meshgrid expects all tensors to have the same dtype, got {given[0].dtype} and {x.dtype}"

@@ -67,7 +67,9 @@ def normal(
         raise TypeError("normal(): with numbers for mean and std, size must be given")
     if size is not None and tensors:
         raise TypeError("normal(): size is for two numbers, but a tensor was given, which has a shape: leave size away")
-    if (s < 0).any() if isinstance(std, Variable) else s < 0:
+    if isinstance(std, Variable) and (s < 0).any():
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+    if not isinstance(std, Variable) and s < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     shape = shape_of((size,)) if size is not None else _together(np.shape(m), np.shape(s))
     kind = continuous(tensors[0].dtype if tensors else dtype)
@@ -107,7 +109,8 @@ def bernoulli(
         continuous(input.dtype)
     refuse("bernoulli", input, "c")
     if looks_at(chance) and not np.all((chance >= 0) & (chance <= 1)):  # nan neither
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
+        number = f"bernoulli_ expects p to be in [0, 1], but got p={p}" if isinstance(p, (int, float)) else ""
+        raise RuntimeError(number or "Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
     drawn = as_array(source(generator, where).bernoulli(chance, tuple(chance.shape)))
     return _drawn_from(input, sample=drawn)
 
@@ -189,7 +192,8 @@ def multinomial(
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise RuntimeError(
-            "invalid multinomial distribution: probability tensor contains either `inf`, `nan` or element < 0"
+            "probability tensor contains either `inf`, `nan` or element < 0: invalid multinomial distribution (encountering "
+            + ("probability entry < 0)" if (weights < 0).any() else "probability entry = infinity or NaN)")
         )
     rows = np.atleast_2d(weights)
     if (rows.sum(axis=1) <= 0).any():

@@ -93,14 +93,14 @@ class Generator:
         Raises TypeError for what is no tensor of bytes, and RuntimeError for too many of them or too few.
         """
         if not isinstance(new_state, Variable):
-            raise TypeError(f"expected a metagrad.ByteTensor, but got {type(new_state).__name__}")
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
         raw = np.ascontiguousarray(getattr(new_state, "array", new_state))
         kinds = (
             {} if self.device.type == "cuda" else {_kind_of_stream(k).STATE_BYTES: k for k in ("metagrad", "pytorch")}
         )
         expected = list(kinds) or [STATE_BYTES]
         if raw.dtype != np.uint8:
-            raise TypeError(f"RNG state must be a metagrad.ByteTensor, got {raw.dtype}")
+            raise TypeError(f"RNG state must be a torch.ByteTensor, got {raw.dtype}")
         if raw.size not in expected:
             sizes = " or ".join(map(str, expected))
             raise RuntimeError(f"expected a generator state of {sizes} bytes (uint8), got {raw.size} of {raw.dtype}")

@@ -86,7 +86,8 @@ def continuous(dtype: DTypeLike) -> dtypes.dtype:
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if kind.category < 2:
         raise NotImplementedError(
-            f"random numbers of this distribution are floating-point, dtype={kind} was asked for: use randint"
+            f"\"normal_kernel_cpu\" not implemented for '{dtypes.scalar_name(kind)}': random numbers of this distribution are "
+            "floating-point: use randint"
         )
     return kind
 

@@ -68,10 +68,11 @@ def uniform_(
     kind = continuous(input.dtype)
     for name, bound in (("from", low), ("to", to)):
         if not abs(bound) <= dtypes.finfo(kind).max:
-            raise RuntimeError(f"{name} is out of bounds for {kind}: uniform_ got {bound}")
+            raise RuntimeError(f"{name} is out of bounds for {dtypes.cpp_name(kind)}: uniform_ got {bound}")
     if to - low > dtypes.finfo(kind).max:
         raise RuntimeError(
-            f"uniform_ expects to-from <= the largest number of {kind}, but found to={to:g} and from={low:g}"
+            f"uniform_ expects to-from <= std::numeric_limits<{dtypes.scalar_name(kind)}>::max(), "
+            f"but found to={to:g} and from={low:g}"
         )
     wide = dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
     where = of_array(input.array)

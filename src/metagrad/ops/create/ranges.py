@@ -111,7 +111,7 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
         raise unsupported(name, kind)
     if isinstance(first + last, complex) and not kind.is_complex:
         if dtype is not None:
-            raise RuntimeError(f"metagrad.{name}(): inferred dtype complex can't be safely cast to passed dtype {kind}")
+            raise RuntimeError(f"torch.{name}(): inferred dtype complex can't be safely cast to passed dtype {kind}")
         kind = kind.to_complex()
     if kind.category == 1:
         bounds = np.iinfo(kind.dtype)

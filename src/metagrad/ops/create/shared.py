@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import require_cupy
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.base.warning import warn_once
 from metagrad.ops.create.from_data import as_tensor
@@ -45,9 +46,10 @@ def asarray(
     found = as_tensor(obj, dtype, device)
     shared = np.may_share_memory(unwrap(found), unwrap(obj)) if hasattr(unwrap(obj), "__array_function__") else False
     if copy is False and not shared:
-        raise ValueError(
-            f"asarray(copy=False): memory cannot be shared with {type(obj).__name__} of another dtype or device"
-        )
+        what = "arbitrary sequence into a tensor."
+        if hasattr(obj, "dtype"):
+            what = f"tensor with dtype '{scalar_name(obj.dtype)}' into dtype '{scalar_name(found.dtype)}'."
+        raise ValueError(f"can't alias {what}")
     if copy and shared:
         found = found.clone()
     if requires_grad:
@@ -83,7 +85,10 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
             UserWarning,
         )
     if any(s < 0 for s in ndarray.strides):
-        raise ValueError("arrays with negative strides are not supported: copy() the array first")
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and "
+            "tensors with negative strides are not currently supported: copy() it"
+        )
     return wrap(ndarray)
 
 
@@ -149,13 +154,21 @@ def frombuffer(
         length = memoryview(buffer).nbytes
     except TypeError as error:
         raise ValueError(f"object does not implement Python buffer protocol: {error}") from None
-    rest = length - offset
-    if not length or not count or not 0 <= offset < length:
-        raise ValueError(f"frombuffer: {length} bytes, count {count} and offset {offset} leave nothing to read")
-    if (count < 0 and rest % kind.itemsize) or count * kind.itemsize > rest:
+    rest, size = length - offset, kind.itemsize
+    if not length or not count:
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
+    if not 0 <= offset < length:
         raise ValueError(
-            f"frombuffer: {rest} bytes after offset {offset} are not {'whole' if count < 0 else count} numbers of "
-            f"{kind.itemsize} bytes ({kind})"
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1"
+        )
+    if count < 0 and rest % size:
+        raise ValueError(
+            f"buffer length ({rest} bytes) after offset ({offset} bytes) must be a multiple of element size ({size})"
+        )
+    if count * size > rest:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than actual "
+            f"buffer length ({length} bytes)"
         )
     if memoryview(buffer).readonly:
         warn_once(

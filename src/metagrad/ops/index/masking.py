@@ -135,7 +135,5 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     chosen = np.broadcast_to(unwrap(mask), shape)
     count = int(chosen.sum())
     if count > source.array.size:
-        raise RuntimeError(
-            f"masked_scatter: the mask chooses {count} elements, the source has only {source.array.size}"
-        )
+        raise RuntimeError(f"Number of elements of source < number of ones in mask: {source.array.size} < {count}")
     return Put.apply(expand(input, shape), reshape(source, source.array.size)[:count], index=in_order(chosen))

@@ -88,7 +88,12 @@ def _reduced(input: Tensor, src: Tensor, index: Array | tuple[Array, ...], reduc
 
 def _check_reduce(name: str, x: Tensor, reduce: str, allowed: tuple[str, ...]) -> None:
     if reduce not in allowed:
-        raise RuntimeError(f"{name}(): reduce argument must be one of {', '.join(allowed)}, got {reduce!r}")
+        names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise RuntimeError(
+            f"index_reduce(): Expected reduce to be one of {names} but got {reduce}."
+            if name == "index_reduce"
+            else f"reduce argument must be either {names}, got {reduce}."
+        )
     if reduce in ("amax", "amin") and x.dtype.is_complex:  # which have no order
         raise unsupported(name, x.dtype)
 

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.emulation import widened
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import move, of_array
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.counting import are_among
@@ -54,15 +55,25 @@ def searchsorted(
         if not array.flags.c_contiguous:
             warn_once(f"searchsorted(): {what} tensor is non-contiguous, and is copied first: contiguous() spares that")
     if side not in (None, "left", "right"):
-        raise RuntimeError(f"searchsorted(): side can only be 'left' or 'right' but got {side!r}")
+        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError("searchsorted(): side and right can't be set to opposites, got side='left' and right=True")
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
     if not edges.ndim:
-        raise RuntimeError("searchsorted(): the sorted sequence should have dimensions, got a tensor without")
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"
+        )
+    if edges.ndim > 1 and not wanted.ndim:
+        raise RuntimeError(
+            "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
+            f"boundaries tensor dim({edges.ndim}) and input value's dim(0) numel(1)"
+        )
     if edges.ndim > 1 and tuple(edges.shape[:-1]) != tuple(wanted.shape[:-1]):
         raise RuntimeError(
-            "searchsorted(): the sorted sequence should have 1 dimension, or all dimensions but the last should equal those "
-            f"of the values: got shapes {tuple(edges.shape)} and {tuple(wanted.shape)}"
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
+            f"input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value tensor "
+            f"{list(wanted.shape)}"
         )
     if edges.ndim > 1 and wanted.ndim != edges.ndim:
         raise RuntimeError(
@@ -92,10 +103,13 @@ def _checked_sorter(edges: Array, sorter: Tensor) -> Array:
     order = sorter.array
     if tuple(order.shape) != tuple(edges.shape):
         raise RuntimeError(
-            f"searchsorted(): the sorter must have the shape of the sequence, {tuple(edges.shape)}, got {tuple(order.shape)}"
+            "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
+            f"{list(edges.shape)} and got sorter tensor {list(order.shape)}"
         )
     if order.dtype != np.int64:
-        raise RuntimeError(f"searchsorted(): the sorter must have dtype int64, got {order.dtype}")
+        raise RuntimeError(
+            f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {scalar_name(order.dtype)}"
+        )
     if is_outside(order, 0, edges.shape[-1]):
         raise RuntimeError(f"searchsorted(): sorter index out of range: it goes from {order.min()} to {order.max()}")
     return order

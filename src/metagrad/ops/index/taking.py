@@ -38,11 +38,12 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     count, i = input.array.size, index.array
     if index.dtype is not dtypes.int64:
-        raise RuntimeError(f"take(): expected an int64 tensor for index, got {index.dtype}: use index.long()")
+        raise RuntimeError(f"take(): Expected a long tensor for index, but got {dtypes.scalar_name(index.dtype)}")
+    if i.size and not count:
+        raise IndexError("take(): tried to take from an empty tensor")
     if is_outside(i, count, -count):
-        raise IndexError(
-            f"take(): indices go from {i.min()} to {i.max()}, out of range for a tensor of {count} elements"
-        )
+        bad = i.max() if i.max() >= count else i.min()
+        raise IndexError(f"out of range: tried to access index {bad} on a tensor of {count} elements.")
     return Gather.apply(reshape(input, count), index=i)
 
 

@@ -172,10 +172,10 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
             [9, 3, 1]])
     """
     if x.array.ndim != 1:
-        raise RuntimeError(f"vander: x must have one dimension, got shape {tuple(x.shape)}")
+        raise RuntimeError(f"vander: x must be a one-dimensional tensor. Got shape {tuple(x.shape)}")
     count = x.array.shape[0] if N is None else N
     if count < 0:
-        raise RuntimeError(f"vander: N must not be negative, got {count}")
+        raise RuntimeError(f"vander: N must be non-negative. Got {count}")
     found = vectors.powers(x, count)
     return found if increasing else flip(found, -1)
 

@@ -21,6 +21,7 @@ from metagrad.ops.operands import (
     need_a_tensor,
     need_numbers,
     need_tensors,
+    no_difference,
     older_form,
     operands,
     result_type,
@@ -96,9 +97,7 @@ def sub(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
         other, alpha = older_form("sub", other, older)
     for x in (input, other):
         if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
-            raise RuntimeError(
-                "Subtraction, the `-` operator, with bool tensors is not supported: use ^ (logical_xor) or ~"
-            )
+            raise no_difference(input, other)
     if alpha.__class__ is not int or alpha != 1:
         if are_floats(input, other):
             return add_scaled(input, other, alpha, subtracts=True)
@@ -187,7 +186,7 @@ def positive(input: Tensor) -> Tensor:
     True
     """
     if input.array.dtype.kind == "b":
-        raise NotImplementedError("the `+` operator is not defined for bool tensors: convert with .int() first")
+        raise NotImplementedError("The `+` operator, on a bool tensor is not supported.")
     return input
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.operands import need_a_tensor, operands
 from metagrad.ops.pointwise.comparison import applied
 
@@ -62,9 +63,7 @@ def _bitwise(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     a, b = operands(x, y)
     a, b = unwrap(a), unwrap(b)
     if np.result_type(a, b).kind in "fcV":
-        raise NotImplementedError(
-            f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one"
-        )
+        raise unsupported(f"{ufunc.__name__}_cpu", np.result_type(a, b))
     return applied(ufunc, a, b)
 
 
@@ -79,7 +78,7 @@ def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([-1, -6])
     """
     if input.array.dtype.kind in "fcV":
-        raise NotImplementedError("~ is defined for integer and bool tensors only, got a floating-point one")
+        raise NotImplementedError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return wrap(np.invert(input.array))
 
 
@@ -114,5 +113,5 @@ def _shifted(ufunc: np.ufunc, input: Operand, other: Operand) -> Tensor:
     x, n = (unwrap(v) for v in operands(input, other))
     kind = np.result_type(x, n)
     if kind.kind not in "iu":
-        raise NotImplementedError(f"{ufunc.__name__} is defined for integer tensors only, got {kind}")
+        raise unsupported(f"{ufunc.__name__[0]}shift_cpu", kind)
     return applied(ufunc, x, n)

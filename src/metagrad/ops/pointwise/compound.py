@@ -127,8 +127,9 @@ def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = No
         input, end, weight = (cast_to(x, kind) for x in (input, end, weight))
     kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
     if len(kinds) > 1:
-        found = ", ".join(sorted(kind.name for kind in kinds))
-        raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
+        which, other = ("end", end) if end.dtype is not input.dtype else ("weight", cast("Tensor", weight))
+        wanted, found = (dtypes.cpp_name(x.dtype) for x in (input, other))
+        raise RuntimeError(f"lerp: expected dtype {wanted} for `{which}` but got dtype {found}")
     if input.dtype.category < 2:
         raise unsupported("lerp", input.dtype)
     return _lerp(input, end, real_factor("lerp", weight, input))
@@ -163,7 +164,7 @@ def addcdiv(
     tensor([1.5000])
     """
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
-        raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
+        raise RuntimeError("Integer division with addcdiv is no longer supported: convert a tensor with .float() first")
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
         return Addcdiv.apply(input, tensor1, tensor2, value=value)
     quotient = div(*_with(input, tensor1, tensor2))

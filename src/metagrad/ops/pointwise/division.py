@@ -12,6 +12,7 @@ from metagrad.kernels import quicker
 from metagrad.kernels.fusion import as_one_step, noted_for_numpy
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import takes_out
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.operands import float_operands, need_a_tensor, need_numbers, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -216,5 +217,5 @@ def _integers(name: str, ufunc: np.ufunc, input: Tensor, other: Tensor) -> Tenso
     need_tensors(name, input=input, other=other)
     x, y = operands(input, other)
     if x.array.dtype.kind not in "iu":
-        raise NotImplementedError(f"{name} is defined for integer tensors only, got {x.dtype}")
+        raise unsupported(f"{name}_cpu", x.dtype)
     return applied(ufunc, unwrap(x), unwrap(y))

@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
@@ -194,8 +195,8 @@ def float_power_(input: Tensor, exponent: Operand) -> Tensor:
     result = float_power(input, exponent)
     if result.dtype != input.dtype:
         raise RuntimeError(
-            f"float_power_: the tensor's dtype is {input.dtype}, the result's {result.dtype}: use float_power, "
-            "which makes a tensor of its own"
+            f"the base given to float_power_ has dtype {scalar_name(input.dtype)} but the operation's result requires dtype "
+            f"{scalar_name(result.dtype)}: use float_power"
         )
     written: Tensor = write(input, result)
     return written

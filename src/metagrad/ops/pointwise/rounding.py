@@ -128,7 +128,7 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def _step(op: type[Step], input: Tensor, ufunc: Callable[[Array], Array]) -> Tensor:
     if input.array.dtype.kind in "iubc":
         if input.is_complex():
-            raise NotImplementedError("complex numbers are not rounded: round their .real and .imag")
+            raise NotImplementedError(f"{ufunc.__name__} is not supported for complex inputs: take .real and .imag")
         refuse(ufunc.__name__, input, "b")
         return as_tensor(input).clone()
     return op.apply(input, ufunc=ufunc)

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base import dtypes
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
@@ -73,7 +74,7 @@ def where(
         return tuple([as_tensor(in_order(a)) for a in found])
     if condition.array.dtype.char not in "?B":
         raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {scalar_name(condition.dtype)}"
         )
     if condition.array.dtype.kind == "u":
         warn_once("where received a uint8 condition tensor, which is deprecated: use a bool tensor")
@@ -194,7 +195,7 @@ def clamp_max(input: Tensor, max: Operand, *, out: Tensor | None = None) -> Tens
 def need_an_order(function: str, *operands: Any) -> None:
     """NotImplementedError for complex tensors: of two complex numbers none is the larger."""
     if any(isinstance(x, Variable) and x.array.dtype.kind == "c" for x in operands):
-        raise NotImplementedError(f"{function} is not supported for complex tensors: they have no order")
+        raise NotImplementedError(f"{function} not implemented for complex tensors: they have no order")
 
 
 class Extremum(Pointwise):

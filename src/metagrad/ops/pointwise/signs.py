@@ -101,7 +101,9 @@ def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     if input.array.dtype.kind in "bc":
         if input.is_complex():
-            raise NotImplementedError("sign is not defined for complex tensors: sgn gives x / |x|")
+            raise NotImplementedError(
+                "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+            )
         return as_tensor(input).clone()
     if input.array.dtype.kind == "c":
         raise NotImplementedError("sign is not supported for complex tensors: sgn gives their direction")
@@ -193,9 +195,11 @@ def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Te
     """
     need_tensors("heaviside", input=input, values=values)
     if input.dtype != values.dtype:
-        raise RuntimeError(f"heaviside needs two tensors of one dtype, got {input.dtype} and {values.dtype}: use .to()")
+        raise RuntimeError(
+            f"heaviside is not yet implemented for tensors with different dtypes, got {input.dtype} and {values.dtype}"
+        )
     if input.dtype.is_complex:
-        raise RuntimeError("heaviside is not yet implemented for complex tensors")
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     return applied(_heaviside, unwrap(input), unwrap(values))
 
 

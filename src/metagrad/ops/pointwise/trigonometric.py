@@ -279,7 +279,7 @@ def _scaled(input: Tensor, factor: float, name: str) -> Tensor:
 
 def _angles(input: Tensor, name: str) -> Tensor:
     if input.is_complex():
-        raise RuntimeError(f"{name} is not defined for complex tensors: take .real first")
+        raise RuntimeError(f"{name} is not supported for complex tensors.")
     return floating(input)
 
 

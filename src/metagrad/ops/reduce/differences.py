@@ -79,7 +79,7 @@ def diff(
     axis = dimension(dim, ndim)
     joined = [x for x in (prepend, input, append) if x is not None]
     if any(x.array.ndim != ndim for x in joined):
-        raise RuntimeError(f"diff expects prepend and append to have as many dimensions as the input, {ndim}")
+        raise RuntimeError(f"diff expects prepend or append to be the same dimension as input, {ndim}")
     if not n:
         return input.clone()
     x = cat(joined, axis) if len(joined) > 1 else input

@@ -13,6 +13,7 @@ from metagrad.autograd.function import OUTPUT, Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
@@ -127,7 +128,7 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Callable[..., 
     a = ordered(input, function.__name__, "bc").array
     if dim is None:
         if a.size == 0:
-            raise IndexError(f"{function.__name__}() needs at least one element, or a dim to go along")
+            raise IndexError(f"{function.__name__}(): Expected reduction dim to be specified for input.numel() == 0.")
         flat = index_of(function, a.reshape(-1), 0)
         return wrap(flat.reshape((1,) * a.ndim if keepdim else ()))
     axis = nonempty(input, dimension(dim, a.ndim))
@@ -270,11 +271,14 @@ def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
     >>> import metagrad
     >>> ordered(metagrad.tensor([1j]), "max")
     Traceback (most recent call last):
-    NotImplementedError: max() is not defined for metagrad.complex64: convert the tensor first
+    NotImplementedError: max(): does not support complex input: "max" not implemented for 'ComplexFloat'
     """
     kind = input.array.dtype.kind
     if kind in but:
-        raise NotImplementedError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
+        what = {"c": "complex ", "b": "bool "}.get(kind, "")
+        raise NotImplementedError(
+            f"{name}(): does not support {what}input: \"{name}\" not implemented for '{scalar_name(input.dtype)}'"
+        )
     return input
 
 
@@ -290,7 +294,11 @@ def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
     axis = axes(dim, input.array.ndim)
     if builtins.any(input.array.shape[d] == 0 for d in axis):
         of_all = dim is None or dim == () or dim == []
-        wanted = "to be specified for input.numel() == 0" if of_all else f"{dim} to have non-zero size"
+        wanted = (
+            "to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            if of_all
+            else f"{dim} to have non-zero size"
+        )
         raise (RuntimeError if of_all else IndexError)(
             f"Expected reduction dim {wanted}: there is no element to choose in a tensor of shape {tuple(input.shape)}"
         )

@@ -12,7 +12,6 @@ from metagrad.base import dtypes
 from metagrad.ops.arguments import dimension, takes_exact_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.sorting import sort
-from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.pointwise.compound import lerp
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.permuting import movedim
@@ -78,7 +77,8 @@ def _quantile(
     axis = None if dim is None else dimension(dim, input.array.ndim)
     fractions = _fractions(name, input, q)
     if interpolation not in INTERPOLATIONS:
-        raise RuntimeError(f"{name}() interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
+        names = f"{', '.join(INTERPOLATIONS[:-1])} or {INTERPOLATIONS[-1]}"
+        raise RuntimeError(f"{name}() interpolation must be one of {names}, but got {interpolation}")
     shape = tuple(input.array.shape)
     lines = reshape(input, (-1,)) if axis is None or not shape else movedim(input, axis, -1)
     found = _at_fractions(sort(lines, -1).values, reshape(fractions, (-1,)), interpolation, ignore_nan)
@@ -93,16 +93,21 @@ def _quantile(
 def _fractions(name: str, input: Tensor, q: float | Tensor) -> Tensor:
     """q as a tensor, checked."""
     if input.dtype not in (dtypes.float32, dtypes.float64):
-        raise RuntimeError(f"{name}() input tensor must be either float32 or float64, got {input.dtype}")
+        raise RuntimeError(f"{name}() input tensor must be either float or double dtype, got {input.dtype}")
     if not input.array.size:
         raise RuntimeError(f"{name}() input tensor must be non-empty, got shape {tuple(input.shape)}")
-    fractions = q if isinstance(q, Variable) else cast_to(as_tensor(float(q)), input.dtype).to(input.device)
+    fractions = q if isinstance(q, Variable) else wrap(np.full((), float(q), input.array.dtype, like=input.array))
     if fractions.array.ndim > 1:
-        raise RuntimeError(f"{name}() q must be a number or a vector, got shape {tuple(fractions.array.shape)}")
+        raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, got shape {tuple(fractions.array.shape)}")
     if fractions.dtype != input.dtype:
-        raise RuntimeError(f"{name}() q must have the dtype of the input, {input.dtype}, got {fractions.dtype}")
+        raise RuntimeError(
+            f"{name}() q tensor must be same dtype as the input tensor, {input.dtype}, got {fractions.dtype}"
+        )
     if not np.all((fractions.array >= 0) & (fractions.array <= 1)):
-        raise RuntimeError(f"{name}() q must be in the range [0, 1], got {q}")
+        found = (
+            "values must be in the range [0, 1], got" if fractions.array.ndim else "must be in the range [0, 1] but got"
+        )
+        raise RuntimeError(f"{name}() q {found} {q}")
     return fractions
 
 

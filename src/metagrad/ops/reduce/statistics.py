@@ -98,7 +98,7 @@ def nansum(
     tensor(3.)
     """
     if input.array.dtype.kind == "c":
-        raise NotImplementedError(f"nansum is not defined for complex tensors, got {input.dtype}")
+        raise NotImplementedError(f"nansum does not support complex inputs, got {input.dtype}")
     if input.array.dtype.kind in "biu":
         return total(input, dim, keepdim, dtype=dtype)
     if is_large(input.array):  # most often there is no nan, and a sum without one says so

@@ -116,8 +116,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     are_alike = shapes.count(shapes[0]) == len(shapes)
     if are_alike and shapes[0] not in ((), (0,)):  # as most often: there is nothing more to see to
         return Cat.apply(*xs, axis=dimension(dim, len(shapes[0])))
-    if any(x.array.ndim == 0 for x in xs):
-        raise RuntimeError("zero-dimensional tensor cannot be concatenated: use stack()")
+    number = next((i for i, x in enumerate(xs) if not x.array.ndim), None)
+    if number is not None:
+        raise RuntimeError(f"zero-dimensional tensor (at position {number}) cannot be concatenated: use stack()")
     used = [x for x in xs if x.array.shape != (0,)] or xs[:1]
     first = used[0].array.shape
     axis = 0 if first == (0,) and len(xs) > 1 else dimension(dim, len(first))
@@ -128,11 +129,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
                 f"cat: Tensors must have same number of dimensions: got {len(first)} and {len(shape)}: tensor 0 is {tuple(first)}, "
                 f"tensor {i} is {tuple(shape)}"
             )
-        if any(a != b for d, (a, b) in enumerate(zip(shape, first, strict=True)) if d != axis):
-            raise RuntimeError(
-                f"cat: Sizes of tensors must match except in dimension {axis}: tensor 0 is {tuple(first)}, "
-                f"tensor {i} is {tuple(shape)}"
-            )
+        for d, (a, b) in enumerate(zip(first, shape, strict=True)):
+            if a != b and d != axis:
+                raise RuntimeError(
+                    f"cat: Sizes of tensors must match except in dimension {axis}. Expected size {a} but got size {b} for tensor "
+                    f"number {i} in the list."
+                )
     return Cat.apply(*xs, axis=axis)
 
 
@@ -151,9 +153,12 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
             [2, 4]])
     """
     given = _sequence("stack", tensors)
-    shapes = {x.array.shape for x in given}
-    if len(shapes) > 1:
-        raise RuntimeError(f"stack expects each tensor to be equal size, but got {', '.join(map(str, sorted(shapes)))}")
+    first = given[0].array.shape
+    for i, x in enumerate(given):
+        if x.array.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at entry {i}"
+            )
     return Stack.apply(*in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))
 
 
@@ -291,6 +296,6 @@ def block_diag(*tensors: Operand) -> Tensor:
     for i, x in enumerate(given):
         if x.array.ndim > 2:
             raise RuntimeError(
-                f"block_diag: input tensors must have 2 or fewer dimensions. Input {i} has {x.array.ndim} dimensions"
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.array.ndim} dimensions"
             )
     return BlockDiagonal.apply(*[atleast_2d(x) for x in in_one_dtype(given)])

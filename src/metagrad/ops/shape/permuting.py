@@ -52,7 +52,12 @@ def permute(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     order = shape_of(given(dims, named, "dims"))
     ndim = input.array.ndim
     if len(order) != ndim:
-        raise RuntimeError(f"permute: got {len(order)} dims for a tensor of {ndim} dimensions: {order}")
+        raise RuntimeError(
+            "permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
+            f"dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
+        )
+    if len({d % ndim for d in order if -ndim <= d < ndim}) < len([d for d in order if -ndim <= d < ndim]):
+        raise RuntimeError(f"permute(): duplicate dims are not allowed, got {order}.")
     return Permute.apply(input, dims=dimensions(order, ndim) if ndim else ())
 
 

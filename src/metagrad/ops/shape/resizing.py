@@ -13,6 +13,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump, check_history
+from metagrad.base import dtypes
 from metagrad.base.layouts import channels_last, channels_last_3d, inverse, memory_format, preserve_format
 from metagrad.base.result_order import steps_of
 from metagrad.base.typing import Sizes
@@ -156,7 +157,9 @@ def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = No
         source = wrap(source.memory.view(input.array.dtype))
         size = source.shape if size is None else size
     if source.dtype != input.dtype:
-        raise RuntimeError(f"set_: the tensor is {input.dtype}, the source {source.dtype}: dtypes must be the same")
+        raise RuntimeError(
+            f"Could not set tensor of type {dtypes.cpp_name(source.dtype)} to a tensor of type {dtypes.cpp_name(input.dtype)}"
+        )
     if size is not None:
         shape = shape_of((size,))
         view = as_strided(source, shape, in_order(shape) if stride is None else stride, storage_offset)

@@ -115,8 +115,8 @@ def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     out = Reshape.apply(input, shape=size)
     if not shares_memory(out.array, input.array) and input.array.size:
         raise RuntimeError(
-            f"view size {list(size)} is not compatible with input tensor's size {list(input.shape)} and stride: "
-            "its elements are not next to each other in memory. Use .reshape(...) instead"
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            f"contiguous subspaces). Use .reshape(...) instead. {list(size)} was asked for, the size is {list(input.shape)}"
         )
     return out
 
@@ -124,13 +124,19 @@ def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
 def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
     """The same bytes as numbers of another dtype: the last dimension grows or shrinks with their size."""
     ours, theirs, shape = input.dtype.itemsize, kind.itemsize, tuple(input.shape)
-    if ours != theirs and (
-        not shape or shape[-1] * ours % theirs or input.array.size and input.array.strides[-1] != ours
-    ):
-        raise RuntimeError(
-            f"view: a tensor of {input.dtype} with shape {list(shape)} cannot be seen as {kind}: its last dimension must lie"
-            f" next to each other in memory and be whole numbers of {theirs} bytes"
-        )
+    if ours != theirs:
+        what = ""
+        if not shape:
+            what = "self.dim() cannot be 0"
+        elif input.array.size and input.array.strides[-1] != ours:
+            what = "self.stride(-1) must be 1"
+        elif shape[-1] * ours % theirs:
+            what = f"self.size(-1) must be divisible by {theirs // ours}"
+        if what:
+            names = f"{dtypes.scalar_name(input.dtype)} as {dtypes.scalar_name(kind)}"
+            raise RuntimeError(
+                f"{what} to view {names} (different element sizes), but got {shape[-1:] and input.stride()}"
+            )
     if ours < theirs:
         _check_alignment(input.array, theirs)
     if ours != theirs and id(input) in conjugated or kind is not input.dtype and id(input) in negated:
@@ -153,10 +159,11 @@ def _check_alignment(x: Array, size: int) -> None:
     while isinstance(getattr(owner, "base", None), np.ndarray):
         owner = owner.base
     start = x.__array_interface__["data"][0] - owner.__array_interface__["data"][0] if isinstance(x, np.ndarray) else 0
-    for name, n in (("offset in memory", start), *((f"stride({d})", s) for d, s in enumerate(x.strides[:-1]))):
+    for name, n in (("storage_offset()", start), *((f"stride({d})", s) for d, s in enumerate(x.strides[:-1]))):
         if n % size:
             raise RuntimeError(
-                f"view: the {name} must be divisible by {size} bytes for a dtype of that size, it is {n}: clone() the tensor first"
+                f"self.{name} must be divisible by {size // x.itemsize} to view as numbers of {size} bytes (different element "
+                f"sizes), but got {n // x.itemsize}: clone() the tensor first"
             )
 
 

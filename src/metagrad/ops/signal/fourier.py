@@ -80,7 +80,9 @@ def _scaled(x: Array, scale: float) -> Array:
 
 def _scale(norm: str | None, count: int, back: bool, name: str) -> float:
     if norm not in (None, "backward", "ortho", "forward"):
-        raise RuntimeError(f"fft.{name}: norm must be 'forward', 'backward' or 'ortho', got {norm!r}")
+        raise RuntimeError(
+            f"fft.{name}: Invalid normalization mode: \"{norm}\", it is 'forward', 'backward' or 'ortho'"
+        )
     if norm == "ortho":
         return 1 / math.sqrt(count)
     return 1 / count if (norm == "forward") != back else 1.0
@@ -89,9 +91,11 @@ def _scale(norm: str | None, count: int, back: bool, name: str) -> float:
 def _numbers(input: Tensor, name: str, real: bool = False) -> Tensor:
     """The input as floating-point or complex numbers; real: complex ones are an error."""
     if input.dtype in (dtypes.float16, dtypes.bfloat16):
-        raise RuntimeError(f"fft.{name}: unsupported dtype {input.dtype}: convert the tensor with .float() first")
+        raise RuntimeError(
+            f"fft.{name}: Unsupported dtype {dtypes.scalar_name(input.dtype)}: convert it with .float() first"
+        )
     if real and input.dtype.is_complex:
-        raise RuntimeError(f"fft.{name} expects a real input tensor, but got {input.dtype}")
+        raise RuntimeError(f"fft.{name} expects a real input tensor, but got {dtypes.scalar_name(input.dtype)}")
     return floating(input)
 
 
