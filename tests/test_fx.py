@@ -10,7 +10,8 @@ import metagrad as mg
 from metagrad import fx
 
 PROGRAM = """
-import math, operator
+import enum, math, operator
+from typing import NamedTuple
 import torch
 from torch import fx, nn
 import torch.nn.functional as F
@@ -109,6 +110,35 @@ def flagged(x, flag, other=None, size=2):
     return (x + 1 if flag else x) * (1 if other is None else other) * size
 
 print(fx.symbolic_trace(flagged, concrete_args={"flag": True, "other": None, "size": fx.PH}).code)
+class Pair(NamedTuple):
+    first: torch.Tensor
+    second: int
+
+class Side(enum.Enum):
+    LEFT = 1
+
+def random(x):
+    torch.rand_like(x), x.add_(1), torch.relu(x)
+    return x
+
+for way in (lambda x: Pair(x, 1), lambda x: apart(x, Side.LEFT), random, lambda x: x.to(torch.float16).view(torch.Size([1, 2])),
+            lambda x: x.contiguous(memory_format=torch.channels_last).to(torch.device("cpu")),
+            lambda x: apart(x, [1j, "a'b", float("inf")]), lambda x: None, lambda x: sum([x, x]), lambda x: torch.ones(3)[x]):
+    traced = fx.symbolic_trace(way)
+    traced.graph.eliminate_dead_code()
+    traced.recompile()
+    print(traced.code)
+
+class C:
+    def __call__(self):
+        pass
+
+for argument in (len, lambda: 1, C(), C, math.sqrt, torch.relu, int, b"x", {1}, nn.ReLU(), NotImplemented, torch.Tensor, math):
+    try:
+        print(fx.symbolic_trace(lambda x: apart(x, argument)).code)
+    except Exception as error:
+        print(type(error).__name__)
+
 for way in (lambda x: x if x.sum() > 0 else -x, lambda x: [a for a in x], lambda x: len(x), lambda x: int(x), lambda x: range(x),
             lambda x: {**x}, lambda x: 1 in x, lambda x: x.__setitem__(0, 1), lambda x: x(1), lambda x: f"{x}"):
     try:

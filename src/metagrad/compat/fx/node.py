@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -24,7 +25,14 @@ BaseArgumentTypes: TypeAlias = (
 base_types = (str, int, float, bool, complex, dtypes.dtype, Tensor, device, memory_format, layout)
 _legal_ops = ("placeholder", "call_method", "call_module", "call_function", "get_attr", "output", "root")
 _SPACES = ("", "nn.functional", "linalg", "fft", "special", "nn.init")  # where public functions are
-_side_effectful_functions: set[Any] = {undocumented._assert}  # calls that stay though nobody uses what they return
+_RANDOM = {  # calls that change what is drawn after them
+    f"torch.{name}"
+    for name in "bernoulli multinomial normal poisson rand rand_like randint randint_like randn randn_like randperm".split()
+}
+_side_effectful_functions: set[Any] = {
+    undocumented._assert,
+    operator.setitem,
+}  # calls that stay though nobody uses what they return
 
 
 def has_side_effect(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -254,6 +262,8 @@ class Node:
             return True
         if self.op == "call_function":
             function: Any = self.target
+            if impure_random and public_name(function) in _RANDOM:
+                return True
             return function in _side_effectful_functions or inspect.unwrap(function) in _side_effectful_functions
         if self.op == "call_module":
             module = self.graph.owning_module

@@ -82,7 +82,7 @@ class _Printer:
         if isinstance(arg, slice):
             return f"slice({self.text(arg.start)}, {self.text(arg.stop)}, {self.text(arg.step)})"
         if isinstance(arg, enum.Enum):
-            return f"{self.name(type(arg))}.{arg.name}"
+            return f"{self.names.named(type(arg).__name__, type(arg), self.globals)}.{arg.name}"
         if isinstance(arg, (dtypes.dtype, layout, memory_format)):
             return repr(arg).replace("metagrad.", "torch.")
         if isinstance(arg, (types.FunctionType, types.BuiltinFunctionType, type)):

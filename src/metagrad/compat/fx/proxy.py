@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import enum
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -89,9 +90,7 @@ class TracerBase:
             return slice(self.create_arg(a.start), self.create_arg(a.stop), self.create_arg(a.step))
         if isinstance(a, range):
             return range(self.create_arg(a.start), self.create_arg(a.stop), self.create_arg(a.step))
-        if isinstance(a, (*base_types, Node, type)) or a is None or a is ... or callable(a):
-            return a
-        if hasattr(a, "__members__") or type(type(a)).__name__ == "EnumType":
+        if isinstance(a, (*base_types, Node, enum.Enum)) or a is None or a is ...:
             return a
         raise NotImplementedError(f"argument of type: {type(a)}")
 

@@ -149,7 +149,9 @@ class Tracer(TracerBase):
         """A value as a step's argument: tensors become values of the module, which they are added to unless they are there."""
         if isinstance(a, Tensor):
             return self.create_node("get_attr", self._path_of_tensor(a), (), {})
-        if isinstance(a, Module):
+        if isinstance(a, tuple) and hasattr(a, "_fields"):
+            return self.create_node("call_function", type(a), tuple([self.create_arg(x) for x in a]), {})
+        if isinstance(a, Module) and a in self.submodule_paths:
             return self.create_node("get_attr", self.path_of_module(a), (), {})
         return super().create_arg(a)
 
