@@ -29,6 +29,7 @@
 ``inner.py``                ``torch._C``
 ``inner_names.py``          names with an underscore in files of layers and distributions
 ``library.py``              ops that a program gives a name
+``custom_ops.py``           one of them: its arguments, its gradient, what it does under ``vmap``
 ``onnx_symbolic.py``        what an older exporter of ONNX was taught
 ``quantization.py``         marks in models that may be quantized
 ``jit.py``                  ``jit.script``, ``jit.trace``

@@ -13,95 +13,19 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from metagrad.autograd.custom import Context
-from metagrad.autograd.function import Function
+from metagrad.compat.custom_ops import CustomOpDef
 from metagrad.nn import functional
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "CustomOpDef", "Library", "custom_op", "define", "get_ctx", "impl", "impl_abstract", "infer_schema", "opcheck", "ops",
-    "register_autograd", "register_fake", "register_kernel", "triton_op",
+    "CustomOpDef", "Library", "OpCheckError", "custom_op", "define", "get_ctx", "impl", "impl_abstract", "infer_schema",
+    "opcheck", "ops", "register_autograd", "register_fake", "register_kernel", "register_vmap", "triton_op",
 ]  # fmt: skip
 
 _defined: dict[str, CustomOpDef] = {}
-
-
-class CustomOpDef:
-    """An op by name: the function that computes it, and its gradient where one was registered."""
-
-    def __init__(self, name: str, function: Callable[..., Any] | None = None) -> None:
-        self._name, self._qualname = name.rpartition("::")[2], name
-        self._function, self._apply = function, function
-        if function is not None:
-            functools.update_wrapper(self, function)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute it."""
-        if self._apply is None:
-            raise NotImplementedError(
-                f"{self._qualname} is defined, and has no implementation: register one with impl()"
-            )
-        return self._apply(*args, **kwargs)
-
-    @property
-    def default(self) -> CustomOpDef:
-        """The op: there are no overloads."""
-        return self
-
-    def register_kernel(self, device_types: Any, func: Callable[..., Any] | None = None, /) -> Any:
-        """The function that computes it, on whichever device."""
-
-        def register(function: Callable[..., Any]) -> Callable[..., Any]:
-            self._function = self._apply = function
-            return function
-
-        return register if func is None else register(func)
-
-    def register_fake(self, func: Callable[..., Any], /) -> Callable[..., Any]:
-        """Accepted: shapes are found by computing."""
-        return func
-
-    register_vmap = register_torch_dispatch = register_autocast = register_fake
-
-    def register_autograd(
-        self, backward: Callable[..., Any], /, *, setup_context: Callable[..., Any] | None = None
-    ) -> None:
-        """Its gradient: ``backward(ctx, *grads)``, with what ``setup_context(ctx, inputs, output)`` kept."""
-        op = self
-        signature = inspect.signature(self._function) if self._function is not None else None
-        kinds = [] if signature is None else [parameter.kind for parameter in signature.parameters.values()]
-        by_name = inspect.Parameter.KEYWORD_ONLY in kinds
-
-        class Custom(Function):
-            _transforms = True  # grad and vmap may go through it
-
-            @staticmethod
-            def forward(ctx: Context, further: dict[str, Any], *inputs: Any) -> Any:
-                assert op._function is not None
-                output = op._function(*[x.detach() if isinstance(x, Tensor) else x for x in inputs], **further)
-                if setup_context is not None:
-                    named = {"keyword_only_inputs": further} if by_name else {}
-                    setup_context(ctx, inputs, output=output, **named)
-                return output
-
-            @staticmethod
-            def backward(ctx: Context, *grads: Any) -> Any:
-                given = backward(ctx, *grads)
-                return (None, *given) if isinstance(given, (tuple, list)) else (None, given)
-
-        def apply(*inputs: Any, **further: Any) -> Any:
-            # What a context and a gradient are given does not depend on how the op was called.
-            if signature is not None:
-                bound = signature.bind(*inputs, **further)
-                bound.apply_defaults()
-                inputs, further = bound.args, bound.kwargs
-            return Custom.apply(further, *inputs)
-
-        Custom.__name__ = Custom.__qualname__ = self._name
-        self._apply = apply
 
 
 def custom_op(
@@ -119,7 +43,14 @@ def custom_op(
         raise ValueError(f'expected a name such as "namespace::name", got {name!r}')
 
     def make(function: Callable[..., Any]) -> CustomOpDef:
-        _defined[name] = CustomOpDef(name, function)
+        if schema is None:
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.annotation is parameter.empty:
+                    raise ValueError(
+                        f"infer_schema(func): Parameter {parameter.name} must have a type annotation. Got func with signature "
+                        f"{inspect.signature(function)}"
+                    )
+        _defined[name] = CustomOpDef(name, function, schema, mutates_args)
         return _defined[name]
 
     return make if fn is None else make(fn)
@@ -137,7 +68,8 @@ def _op(name: Any) -> CustomOpDef:
 
 def define(qualname: str, schema: str | None = None, *, lib: Any = None, tags: Any = None) -> None:
     """An op by name, to be given an implementation by ``impl``."""
-    _defined[qualname.partition("(")[0]] = CustomOpDef(qualname.partition("(")[0])
+    name, bracket, rest = qualname.partition("(")
+    _defined[name] = CustomOpDef(name, schema=bracket + rest if bracket else schema)
 
 
 def impl(qualname: str, types: Any, func: Callable[..., Any] | None = None, *, lib: Any = None) -> Any:
@@ -151,11 +83,16 @@ def register_kernel(op: Any, device_types: Any, func: Callable[..., Any] | None 
 
 
 def register_fake(op: Any, func: Callable[..., Any] | None = None, /, **_: Any) -> Any:
-    """Accepted: shapes are found by computing."""
-    return (lambda function: function) if func is None else func
+    """Kept for ``opcheck``: shapes are found by computing."""
+    return _op(op).register_fake if func is None else _op(op).register_fake(func)
 
 
-impl_abstract = register_vmap = register_fake
+impl_abstract = register_fake
+
+
+def register_vmap(op: Any, func: Callable[..., Any] | None = None, /, *, lib: Any = None) -> Any:
+    """What an op does of many examples: see ``CustomOpDef.register_vmap``."""
+    return _op(op).register_vmap(func)
 
 
 def register_autograd(op: Any, backward: Callable[..., Any], /, *, setup_context: Any = None, lib: Any = None) -> None:
@@ -174,14 +111,59 @@ def infer_schema(
     return (op_name or "") + str(inspect.signature(prototype_function))
 
 
-def opcheck(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, **_: Any) -> dict[str, str]:
-    """Run an op once; raises what it raises.
+_TESTS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 
-    >>> opcheck(abs, (-1,))
+
+class OpCheckError(Exception):
+    """What ``opcheck`` found."""
+
+
+def opcheck(
+    op: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, *, test_utils: str | Sequence[str] = _TESTS,
+    raise_exception: bool = True, atol: float | None = None, rtol: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Run an op: whether it writes to what it does not say, and whether its fake gives results of the right shapes and dtypes.
+
+    Raises OpCheckError for what is wrong, unless it is only to be told.
+
+    >>> import metagrad
+    >>> opcheck(abs, (metagrad.ones(2),), test_utils="test_schema")
     {'test_schema': 'SUCCESS'}
     """
-    op(*args, **(kwargs or {}))
-    return {"test_schema": "SUCCESS"}
+    found: dict[str, Any] = {}
+    for test in [test_utils] if isinstance(test_utils, str) else test_utils:
+        wrong = _CHECKS[test](op, args, kwargs or {}) if test in _CHECKS else None
+        if wrong and raise_exception:
+            raise OpCheckError(f"opcheck(op, ...): {test} failed with {wrong}")
+        found[test] = OpCheckError(wrong) if wrong else "SUCCESS"
+    return found
+
+
+def _leaves(values: Any) -> list[Tensor]:
+    if isinstance(values, (list, tuple, dict)):
+        return [x for part in (values.values() if isinstance(values, dict) else values) for x in _leaves(part)]
+    return [values] if isinstance(values, Tensor) else []
+
+
+def _writes(op: Any, args: Any, kwargs: Any) -> str | None:
+    given = _leaves((args, kwargs))
+    before = [x._version for x in given]
+    results = _leaves([op(*args, **kwargs)])
+    if not getattr(op, "mutates", ()) and any(x._version != n for x, n in zip(given, before, strict=True)):
+        return "an argument that was written to: the schema says that it is not"
+    if any(y is x for x in given for y in results):
+        return "an output that is also an input: custom ops return new tensors"
+    return None
+
+
+def _misshapes(op: Any, args: Any, kwargs: Any) -> str | None:
+    if getattr(op, "fake", None) is None:
+        return None
+    given = [[(tuple(x.shape), x.dtype) for x in _leaves([f(*args, **kwargs)])] for f in (op, op.fake)]
+    return None if given[0] == given[1] else f"shapes and dtypes {given[1]} of the fake, where the op has {given[0]}"
+
+
+_CHECKS = {"test_schema": _writes, "test_faketensor": _misshapes}
 
 
 class Library:
@@ -193,7 +175,7 @@ class Library:
     def define(self, schema: str, alias_analysis: str = "", *, tags: Any = ()) -> str:
         """An op of this namespace; its name is what stands before the bracket."""
         name = schema.partition("(")[0].strip()
-        define(f"{self.ns}::{name}")
+        define(f"{self.ns}::{schema.strip()}")
         return name
 
     def impl(self, op_name: Any, fn: Callable[..., Any], dispatch_key: str = "", **_: Any) -> None:
