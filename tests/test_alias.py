@@ -402,6 +402,27 @@ def test_functions_that_pytorch_does_not_document(torch):
     assert copied[0, 0].item() == x[0, 0]
 
 
+def test_conditions_on_all_elements_are_checked():
+    mg._check_tensor_all(mg.tensor([True, True]))
+    mg._check_tensor_all_with(ValueError, mg.zeros(0, dtype=mg.bool), lambda: "no")
+    with pytest.raises(RuntimeError, match="Expected cond to be True"):
+        mg._check_tensor_all(mg.tensor([True, False]))
+    with pytest.raises(ValueError, match="^no$"):
+        mg._check_tensor_all_with(ValueError, mg.tensor(False), lambda: "no")
+    with pytest.raises(TypeError, match="cond tensor must have dtype torch.bool"):
+        mg._check_tensor_all(mg.ones(2))
+    with pytest.raises(TypeError, match="cond must be a tensor, but got <class 'bool'>"):
+        mg._check_tensor_all(True)
+
+
+def test_marks_for_a_compiler_are_taken_as_pytorch_takes_them():
+    from metagrad import _dynamo
+
+    x = mg.ones(2)
+    assert _dynamo.mark_static(x) is _dynamo.mark_static(x, 0) is _dynamo.mark_static_address(x, guard=True) is None
+    assert _dynamo.mark_dynamic(x, 0, min=2, hint_override=3) is _dynamo.maybe_mark_dynamic(x, [0]) is None
+
+
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_attention_with_scores_and_masks_that_are_functions(torch):

@@ -316,3 +316,20 @@ def test_gradients_and_batches_of_a_class_are_of_that_class():
             return func.__name__
 
     assert mg.autograd.grad(Answers(), Answers()) == "grad" and mg.autograd.backward([Answers()]) == "backward"
+
+
+def test_methods_that_a_program_gives_tensors_ask_nobody():
+    program = """
+import torch
+torch.Tensor.twice, torch.Tensor.first = (lambda self: self * 2), property(lambda self: self[0])
+log = []
+class L(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        log.append(func.__name__)
+        return super().__torch_function__(func, types, args, kwargs or {})
+x = torch.ones(2).as_subclass(L)
+del log[:]
+print(type(x.twice()).__name__, type(x.first).__name__, [name.strip("_") for name in log])
+"""
+    assert ran("metagrad", program) == ["L L ['mul', 'getitem']"]

@@ -1,6 +1,7 @@
 """Datasets, samplers and loading: literal expectations, and PyTorch's behaviour for the same calls."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -380,3 +381,26 @@ def test_loaders_are_refused_in_these_words(words):
 def test_pytorch_refuses_them_in_the_same(torch, words):
     with pytest.raises((ValueError, TypeError), match=words):
         torch.utils.data.DataLoader([1, 2], **REFUSED_LOADERS[words])
+
+
+def test_a_loader_of_ones_own_may_be_a_stream_by_pytorchs_names():
+    from metagrad.compat.beside import _DatasetKind, _SingleProcessDataLoaderIter
+
+    class Own:
+        _auto_collation, collate_fn, drop_last, in_order, generator = (
+            False,
+            staticmethod(lambda x: x),
+            False,
+            True,
+            None,
+        )
+        _index_sampler, _dataset_kind, _IterableDataset_len_called = itertools.count(), _DatasetKind.Iterable, None
+        pin_memory, timeout, num_workers = False, 0, 0
+
+        def __init__(self):
+            self.dataset = self
+
+        def __iter__(self):
+            return iter("abc")
+
+    assert list(_SingleProcessDataLoaderIter(Own())) == ["a", "b", "c"]

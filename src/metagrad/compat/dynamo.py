@@ -43,8 +43,8 @@ def graph_break(msg: str = "") -> None:
     """Nothing: there is no graph to break."""
 
 
-def mark_dynamic(t: Any, index: Any, *, min: int | None = None, max: int | None = None) -> None:
-    """Nothing: every size is dynamic."""
+def mark_dynamic(t: Any, index: Any = None, **hints: Any) -> None:
+    """Nothing: every size is dynamic, and nothing is kept for one address."""
 
 
 maybe_mark_dynamic = mark_static = mark_static_address = mark_dynamic

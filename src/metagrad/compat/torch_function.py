@@ -272,6 +272,8 @@ def _ask_methods(kept: list[Any]) -> None:
     for name in dir(Tensor):
         getattr(Tensor, name)  # some are made when they are asked for
         value = next(vars(c)[name] for c in Tensor.__mro__ if name in vars(c))
+        if not str(getattr(getattr(value, "fget", value), "__module__", "metagrad.")).startswith("metagrad."):
+            continue  # a program's own, which asks nobody
         if name in _NOT_ASKED or (
             name.startswith("_") and name not in _OPERATORS and name not in _SPECIAL and name != "_base"
         ):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.views import inherit, mark, negated
-from metagrad.base.dtypes import dtype
+from metagrad.base.dtypes import bool_, dtype
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.typing import Number, Operand
 from metagrad.nn import functional as F
@@ -224,6 +224,20 @@ def _check_with(error: type[Exception], condition: bool, message: Callable[[], s
 def _check(condition: bool, message: Callable[[], str] | None = None) -> None:
     """Raise RuntimeError unless the condition holds."""
     _check_with(RuntimeError, condition, message)
+
+
+def _check_tensor_all_with(error: type[Exception], cond: Any, message: Callable[[], str] | None = None) -> None:
+    """Raise an error unless a tensor's elements are all True. Raises TypeError for anything but a tensor of booleans."""
+    if not isinstance(cond, Tensor):
+        raise TypeError(f"cond must be a tensor, but got {type(cond)}")
+    if cond.dtype != bool_:
+        raise TypeError(f"cond tensor must have dtype torch.bool, but got {cond.dtype}")
+    _check_with(error, bool(cond.all()), message)
+
+
+def _check_tensor_all(cond: Any, message: Callable[[], str] | None = None) -> None:
+    """Raise RuntimeError unless a tensor's elements are all True."""
+    _check_tensor_all_with(RuntimeError, cond, message)
 
 
 def _check_value(condition: bool, message: Callable[[], str] | None = None) -> None:

@@ -77,14 +77,3 @@ class StreamFetcher:
 
 
 Fetcher = MapFetcher | StreamFetcher
-
-
-def fetcher_for(dataset: Samples, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Fetcher:
-    """The fetcher for this kind of dataset.
-
-    >>> fetcher_for("abc", batched=True, collate_fn=list, drop_last=False).fetch([2, 0])
-    ['c', 'a']
-    """
-    if isinstance(dataset, IterableDataset):
-        return StreamFetcher(dataset, batched, collate_fn, drop_last)
-    return MapFetcher(dataset, batched, collate_fn, drop_last)

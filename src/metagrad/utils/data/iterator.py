@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from metagrad.base.warning import warn
 from metagrad.utils.data.dataset import IterableDataset
-from metagrad.utils.data.fetch import fetcher_for
+from metagrad.utils.data.fetch import MapFetcher, StreamFetcher
 from metagrad.utils.data.sampler import drawn_seed
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ class LoaderIterator(Iterator[Any]):
         if loader.pin_memory:
             warn("'pin_memory' is set, but metagrad does not pin memory: it has no effect")
         self._dataset = loader.dataset
-        self._is_stream = isinstance(loader.dataset, IterableDataset)
-        self._reported_length = loader._reported_length
+        kind = getattr(
+            loader, "_dataset_kind", None
+        )  # of a program's own loader, which has PyTorch's names: 1 is a stream
+        self._is_stream = isinstance(loader.dataset, IterableDataset) if kind is None else kind == 1
+        self._reported_length = getattr(loader, "_reported_length", None)
         self._index_sampler = loader._index_sampler
         self._indices = iter(self._index_sampler)
         # drawn without workers too, so that the random numbers after it do not depend on num_workers
@@ -33,7 +36,10 @@ class LoaderIterator(Iterator[Any]):
         self._given = 0
         self._num_workers = loader.num_workers
         self._make_fetcher = functools.partial(
-            fetcher_for, batched=loader._auto_collation, collate_fn=loader.collate_fn, drop_last=loader.drop_last
+            StreamFetcher if self._is_stream else MapFetcher,
+            batched=loader._auto_collation,
+            collate_fn=loader.collate_fn,
+            drop_last=loader.drop_last,
         )
 
     @property
