@@ -140,3 +140,24 @@ def test_runs(both, threads, monkeypatch, n, dtype):
     np.testing.assert_array_equal(some[where], x)
     assert counts.sum() == often.sum() == n
     assert n == 0 or (np.diff(inverse) <= 1).all() and inverse[-1] == len(values) - 1
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.int16, np.int8, np.uint8])
+@pytest.mark.parametrize("ends", [(0, 100), (-50, 60), (0, 3000), (-(2**40), 2**40), (2**62, 2**62 + 500)])
+def test_different_integers(dtype, ends):
+    if ends[0] < np.iinfo(dtype).min or ends[1] > np.iinfo(dtype).max:
+        pytest.skip("the dtype has no such numbers")
+    a = np.random.default_rng(0).integers(*ends, (100, 90)).astype(dtype)
+    expected = np.unique(a, return_inverse=True, return_counts=True)
+    found = metagrad.unique(metagrad.from_numpy(a), return_inverse=True, return_counts=True)
+    for x, y in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(x.numpy().reshape(-1), y.reshape(-1))
+    assert found[0].numpy().dtype == dtype and found[1].shape == a.shape and found[2].dtype is metagrad.int64
+    values, counts = metagrad.unique(metagrad.from_numpy(a), return_counts=True)
+    np.testing.assert_array_equal(values.numpy(), expected[0])
+    np.testing.assert_array_equal(counts.numpy(), expected[2])
+
+
+def test_different_integers_as_far_apart_as_may_be():
+    a = np.array([2**63 - 1, -(2**63)] * 3000)
+    assert metagrad.unique(metagrad.from_numpy(a)).tolist() == [-(2**63), 2**63 - 1]

@@ -157,3 +157,17 @@ def test_running_sums_of_rows(n, odd):
     with np.errstate(all="ignore"):  # as every op runs
         found = scans.running_sum(x, 1)
     np.testing.assert_allclose(found, np.cumsum(x.astype(np.float64), axis=1), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 500, 600), (500, 2, 600), (500, 600, 2), (1, 8, 1, 40_000), (3, 2, 50_000), (90_000, 3, 1)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_of_few_elements(threads, shape, dtype):
+    x = np.random.default_rng(1).standard_normal(shape).astype(dtype)
+    for axis in range(len(shape)):
+        found = reductions.sum(x, (axis,), True)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, x.sum(axis=axis, keepdims=True), rtol=1e-4, atol=1e-3)
+    if len(shape) > 3:
+        np.testing.assert_allclose(reductions.sum(x, (1, 2), False), x.sum(axis=(1, 2)), rtol=1e-5, atol=1e-5)

@@ -20,6 +20,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``quicker.py``             ufuncs that NumPy does number by number, in passes that take many at once
 ``copying.py``             large arrays copied, converted, filled
 ``reductions.py``          sums, products, extremes of large arrays
+``few.py``                 sums of few elements each
 ``argmax.py``              the index of the largest or smallest element of large arrays
 ``gates.py``              halves of an array, of which one gates the other
 ``scans.py``               running sums, products, extremes of large arrays
@@ -31,6 +32,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``masks.py``               elements where a mask holds
 ``searching.py``           positions among sorted numbers
 ``counting.py``            how often numbers occur, numbers repeated, membership
+``distinct.py``            the different ones among many integers
 ``padding.py``            arrays with elements put around them
 ``differences.py``        differences of neighbours
 ``triangles.py``           the triangles of matrices

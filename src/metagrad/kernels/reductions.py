@@ -22,6 +22,7 @@ from metagrad.kernels.chunks import cut, even_chunks, map_chunks, spread, thread
 from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.threads import get_num_threads
 
 # Loops over rows and over columns, which compiling leaves as they are here.
@@ -280,17 +281,31 @@ def _by_blas(x: Array, axis: tuple[int, ...]) -> Array | None:
         return None
     outer, n, inner = extents
     sums = _rows_sum(x.reshape(outer, n)) if inner == 1 else _columns_sum(x.reshape(extents))
-    return sums.reshape(tuple([1 if d in axis else m for d, m in enumerate(x.shape)]))
+    return sums.reshape(_kept(x, axis))
+
+
+def _kept(x: Array, axis: tuple[int, ...]) -> list[int]:
+    return [1 if d in axis else m for d, m in enumerate(x.shape)]
 
 
 def _sum(x: Array, axis: tuple[int, ...]) -> Array:
     return np.add.reduce(x, axis=axis, keepdims=True)
 
 
+def _are_few(x: Array, outer: int, n: int, inner: int) -> bool:
+    """Whether each sum of x (O, N, M) over N has few elements. Compiled loops are sooner done where O and M are large."""
+    return x.dtype.char in "fd" and 2 <= n <= tuning.REDUCTION_FEW and (outer == 1 or inner < n or not available())
+
+
 def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Σ x."""
     if not is_large(x):
         return x.sum(axis=axis, keepdims=keepdims)
+    extents = _extents(x, axis)
+    if extents and _are_few(x, *extents):
+        from metagrad.kernels.few import sum_of_few
+
+        return dropped(sum_of_few(x.reshape(extents)).reshape(_kept(x, axis)), axis, keepdims)
     found = _by_loop(x, axis, np.add, _ROW_SUMS, _COLUMN_SUMS)
     found = _by_blas(x, axis) if found is None else found
     return dropped(fold(x, axis, _sum, np.add, once=True) if found is None else found, axis, keepdims)

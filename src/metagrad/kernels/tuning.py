@@ -91,6 +91,8 @@ SUM_WORTH_THREADS = 1 << 20
 PRODUCT_ROW = 64
 # Elements of a row that are left when the last ones are multiplied across the rows.
 PRODUCT_LAST = 16
+# Elements of a sum, at most, that are added one after the other to all sums at once.
+REDUCTION_FEW = 8
 # Parts for each thread of what a compiled loop folds: a thread that is held up leaves some to the others.
 REDUCTION_PARTS = 16
 # Columns from which a compiled loop folds columns: rows of fewer are too short to take many at once.

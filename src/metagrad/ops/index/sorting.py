@@ -16,6 +16,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import sorting, tuning
 from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.distinct import distinct
 from metagrad.kernels.masks import nonzero, selected
 from metagrad.kernels.picking import taken
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
@@ -119,6 +120,8 @@ def unique(
     """
     check_extent("unique", input)
     rows = _rows(input, dim)
+    if dim is None and (found := distinct(rows[:, 0], return_inverse)):
+        return _unique(input, dim, *found[:2], found[2] if return_counts else None)
     if dim is None:
         order = sorting.ascending(rows[:, 0], 0)
     else:
