@@ -86,3 +86,10 @@ def test_numbers_that_do_not_fit_the_dtype_are_refused(torch):
             library.nn.functional.pad(library.zeros(2, dtype=library.uint8), (1, 1), value=-1)
     assert F.pad(metagrad.zeros(1, dtype=metagrad.int64), (1, 0), value=1.5).tolist() == [1, 0]
     assert nn.ConstantPad1d(1, True)(metagrad.zeros(1, 1, dtype=metagrad.bool)).tolist() == [[True, False, True]]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_the_gradient_lies_in_order(mode):
+    x = metagrad.zeros(2, 3, 4, 5, dtype=metagrad.float16, requires_grad=True)
+    (grad,) = metagrad.autograd.grad(F.pad(x, (1, 1, 1, 1), mode).sum(), x)
+    assert grad.is_contiguous() and grad.view(-1).sum() == 2 * 3 * 6 * 7
