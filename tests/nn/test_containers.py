@@ -112,3 +112,25 @@ def test_what_cannot_be_a_parameter_leaves_a_list_as_it_was():
         parameters.append(mg.tensor([1, 2]))
     assert len(parameters) == 1
     assert len(parameters[0:2]) == 1
+
+
+def test_a_childs_own_way_to_change_the_mode_is_asked():
+    class Frozen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+
+        def train(self, mode=True):
+            super().train(mode)
+            self.norm.eval()
+            return self
+
+    model = nn.Sequential(nn.Sequential(Frozen()), nn.Dropout(), None)
+    model.eval().train()
+    assert model.training and model[1].training and model[0][0].training and not model[0][0].norm.training
+
+
+def test_members_of_modules_that_a_program_chooses():
+    model = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
+    chosen = model._named_members(lambda m: m._parameters.items() if isinstance(m, nn.Linear) else [], prefix="net")
+    assert [name for name, _ in chosen] == ["net.0.weight", "net.0.bias"]

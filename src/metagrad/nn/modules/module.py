@@ -231,11 +231,13 @@ class Module(Hooked, Placement, StateKeeper):
         """The modules directly below this one."""
         return (module for _, module in self.named_children())
 
-    def _named(self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self, members: Callable[[Any], Any], prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         owners = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for owner, module in owners:
-            for name, tensor in module.__dict__[kind].items():
+            for name, tensor in members(module):
                 if tensor is not None and not (remove_duplicate and id(tensor) in seen):
                     seen.add(id(tensor))
                     yield (f"{owner}.{name}" if owner else name), tensor
@@ -244,7 +246,7 @@ class Module(Hooked, Placement, StateKeeper):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names; a shared one once."""
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
+        return self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """All parameters; a shared one once."""
@@ -254,7 +256,7 @@ class Module(Hooked, Placement, StateKeeper):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """All buffers with their dotted names; a shared one once."""
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
+        return self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """All buffers; a shared one once."""
@@ -319,8 +321,10 @@ class Module(Hooked, Placement, StateKeeper):
         """
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
-        for module in self.modules():
-            module.training = mode
+        self.training = mode
+        for module in self._modules.values():
+            if module is not None:
+                module.train(mode)  # which it may have in a way of its own
         return self
 
     def eval(self) -> Self:

@@ -87,7 +87,7 @@ class FoldInside(Function):
                 y = np.zeros((n, *x.shape[1:]), x.dtype, like=x)
                 add_rows(y, beside(p, x), x)
                 x = np.moveaxis(y, 0, d)
-        return np.ascontiguousarray(x)
+        return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x
 
     def backward(self, grad: Array) -> Array:
         return PadFromInside.on(grad, positions=self.positions)
