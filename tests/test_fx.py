@@ -326,6 +326,25 @@ def test_tracers_decide_what_is_one_step():
     assert mg.nn.Linear(2, 2)(mg.zeros(1, 2)).shape == (1, 2) and not fx._symbolic_trace.is_fx_tracing()
 
 
+def test_shapes_of_parameters_may_be_known():
+    class Scaled(mg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = mg.nn.Parameter(mg.ones(2, 3))
+
+        def forward(self, x):
+            if self.weight.shape[0] == 2 and self.weight.dim() == 2:
+                x = x * self.weight
+            return x.reshape(self.weight.size(1), -1)
+
+    graph = fx.Tracer(param_shapes_constant=True).trace(Scaled())
+    assert [n.name for n in graph.nodes] == ["x", "weight", "mul", "reshape", "output"]
+    with pytest.raises(fx.TraceError):
+        fx.symbolic_trace(Scaled())
+    with pytest.raises(AssertionError, match="not a method"):
+        fx.symbolic_trace(Scaled().forward)
+
+
 def test_functions_that_a_layer_holds_are_steps():
     class Held(mg.nn.Module):
         def __init__(self, function):

@@ -19,7 +19,8 @@ torch.where(x>0,x,x);torch.nn.Linear(2,2)(x);F.mse_loss(x,x);hash(x);x.is_cuda;x
 x.contiguous();x.__setitem__(0,1.);x.requires_grad_();x.requires_grad_().sum().backward();i.float();x.type(torch.float64)
 x.masked_fill(x>0,0);torch.equal(x,x);torch.allclose(x,x);torch.is_tensor(x);torch.isnan(x);torch.numel(x);x.numel()
 x.unsqueeze(0);torch.softmax(x,0);F.softmax(x,0);F.dropout(x,.5);F.cross_entropy(x[None],i[:1]*0);torch.result_type(x,x)
-torch.transpose(x,0,0);torch.swapdims(x,0,0);torch.concat([x,x]);torch.moveaxis(x,0,0);torch.absolute(x);torch.divide(x,x)
+torch.transpose(x,0,0);torch.swapdims(x,0,0);torch.concat([x,x]);torch.moveaxis(x,0,0);torch.absolute(x);torch.divide(x,x);torch.nn.Conv1d(1,1,1)(x[None])
+torch.nn.MaxPool1d(1)(x[None])
 torch.ones(2)==x;torch.ones(2)[i*0];copy.copy(x) is x;torch.save(x, io.BytesIO());x.__reduce_ex__(2) and 1;torch.as_tensor(x)
 """
 EACH = f"""

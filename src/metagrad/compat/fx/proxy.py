@@ -13,8 +13,9 @@ from metagrad.compat import torch_function
 from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.node import Argument, Node, Target, base_types, map_aggregate
 from metagrad.compat.torch_overrides import is_tensor_method_or_property
+from metagrad.tensors.tensor import Tensor
 
-__all__ = ["Attribute", "GraphAppendingTracer", "Proxy", "TraceError", "TracerBase"]
+__all__ = ["Attribute", "GraphAppendingTracer", "ParameterProxy", "Proxy", "TraceError", "TracerBase"]
 
 
 class TraceError(ValueError):
@@ -213,6 +214,20 @@ class Attribute(Proxy):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """A method called, as a step."""
         return self.tracer.create_proxy("call_method", self.attr, (self.root, *args), kwargs)
+
+
+class ParameterProxy(Proxy):
+    """A parameter of the module, whose shape is known while the module is traced."""
+
+    def __init__(self, tracer: TracerBase, node: Node, name: str, param: Tensor) -> None:
+        super().__init__(node, tracer)
+        self.param, self.name = param, name
+        self.shape, self.ndim, self.size = param.shape, param.ndim, param.size
+        self.dim = self.ndimension = param.dim
+        self.numel = self.nelement = param.numel
+
+    def __repr__(self) -> str:
+        return f"ParameterProxy({self.name})"
 
 
 _REFLECTED = "add sub mul floordiv truediv mod pow lshift rshift and_ or_ xor matmul".split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools as functools
+import functools
 import inspect
 import math
 import warnings
@@ -16,7 +16,8 @@ from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.graph_module import GraphModule
 from metagrad.compat.fx.node import Argument, base_types
 from metagrad.compat.fx.patching import _autowrap_check, _patch_wrapped_functions, _Patcher, wrap
-from metagrad.compat.fx.proxy import TracerBase
+from metagrad.compat.fx.proxy import ParameterProxy, TracerBase
+from metagrad.compat.fx.proxy import Proxy as Proxy
 from metagrad.nn.modules.container import Sequential
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
@@ -139,7 +140,12 @@ class Tracer(TracerBase):
         for path, tensor in named:
             if tensor is attr_val:
                 if path not in parameter_proxy_cache:
-                    parameter_proxy_cache[path] = self.create_proxy("get_attr", path, (), {})
+                    known = (
+                        functools.partial(ParameterProxy, self, name=path, param=attr_val)
+                        if self.param_shapes_constant
+                        else None
+                    )
+                    parameter_proxy_cache[path] = self.create_proxy("get_attr", path, (), {}, proxy_factory_fn=known)
                 return parameter_proxy_cache[path]
         return attr_val
 
@@ -226,6 +232,7 @@ class Tracer(TracerBase):
             self.root_module_name = root._get_name()
             self.submodule_paths = {module: path for path, module in root.named_modules()}
         else:
+            assert isinstance(root, FunctionType), f"a module or a function can be traced, not a {type(root).__name__}"
             self.root, function = Module(), root
             self.root_module_name = getattr(root, "__name__", type(root).__name__)
         self.graph = Graph(tracer_cls=type(self))
