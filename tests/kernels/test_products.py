@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metagrad.kernels import matmul, threads
+from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import matrix_products, products
 from metagrad.kernels.compiled.compiler import available
 
@@ -222,3 +223,62 @@ def test_of_nothing_there_is_a_product_too(shape):
     assert found.shape == (rows, columns) and (found == 2).all()
     if available():
         assert (matmul.product_by_tiles(np.ones((rows, depth)), np.ones((depth, columns))) == 0).all()
+
+
+MANY = [((6, 40, 33, 70)), ((4, 3, 64, 17, 64)), ((5, 16, 300, 33)), ((9, 130, 16, 24)), ((2, 1, 9, 64, 64, 32))]
+
+
+@pytest.mark.skipif(not available(), reason="needs Numba")
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("sizes", MANY)
+@pytest.mark.parametrize(
+    "way", ["in order", "turned", "with gaps", "one right matrix", "backwards", "overlapping", "one row"]
+)
+def test_products_of_many_matrices_are_theirs(sizes, way, dtype, monkeypatch):
+    *outer, rows, depth, columns = sizes
+    rng = np.random.default_rng(0)
+    a, b = (
+        rng.standard_normal((*outer, rows, depth)).astype(dtype),
+        rng.standard_normal((*outer, depth, columns)).astype(dtype),
+    )
+    if way == "turned":
+        a, b = (np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2) for x in (a, b))
+    elif way == "with gaps":
+        a, b = (np.repeat(np.repeat(x, 2, -2), 2, -1)[..., ::2, ::2] for x in (a, b))
+    elif way == "one right matrix":
+        b = b[(0,) * len(outer)][None]
+    elif way == "backwards":
+        a, b = a[:, ..., ::-1], b[::-1]
+    elif way == "overlapping":
+        numbers = rng.standard_normal((*outer, depth + columns - 1)).astype(dtype)
+        b = np.lib.stride_tricks.sliding_window_view(numbers, columns, axis=-1)
+    elif way == "one row":
+        b = np.broadcast_to(b[..., :1, :], b.shape)
+    taken = []
+    monkeypatch.setattr(matmul.tuning, "MANY_WORTH", 1)
+    monkeypatch.setattr(matmul, "spread", lambda *args, **named: [taken.append(1), spread(*args, **named)])
+    found = matmul.product(a, b)
+    np.testing.assert_allclose(
+        found, np.matmul(a.astype(float), b.astype(float)), rtol=1e-4, atol=CLOSE[dtype]["atol"] * 100
+    )
+    fills = 4 * columns >= 3 * products.panel_width(dtype) * -(-columns // products.panel_width(dtype))
+    assert (
+        bool(taken) == (fills and way not in ("overlapping", "one row"))
+        and found.flags.c_contiguous
+        and found.dtype == dtype
+    )
+    threads_before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(1)
+        assert matmul.product(a, b).tobytes() == found.tobytes()
+    finally:
+        threads.set_num_threads(threads_before)
+
+
+def test_products_of_many_matrices_that_do_not_fit_are_refused_as_ever():
+    for shapes in [((4, 64, 64), (4, 32, 64)), ((4, 64, 64), (3, 64, 64))]:
+        with pytest.raises(ValueError):
+            matmul.product(*map(np.ones, shapes))
+    assert matmul.product(np.ones((4, 0, 64)), np.ones((4, 64, 64))).shape == (4, 0, 64)
+    assert matmul.product(np.ones((0, 64, 64)), np.ones((0, 64, 64))).shape == (0, 64, 64)
+    assert (matmul.product(np.ones((4, 64, 0)), np.ones((4, 0, 64))) == 0).all()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.base import result_order
-from metagrad.base.layouts import has_no_gaps, place_of
+from metagrad.base.layouts import has_no_gaps, places_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formula, split, spread
@@ -185,16 +185,8 @@ def _by_rows(y: Array, x: Array) -> bool:
         count *= to.shape[outer]
     if count < tuning.ROW_BYTES or y.nbytes // count < tuning.SPREAD_PARTS * get_num_threads():
         return False
-    spread(copy_rows, [_addresses(a, outer) for a in (to, of)], (), [count], elements=y.size)
+    spread(copy_rows, [places_of(a, outer) for a in (to, of)], (), [count], elements=y.size)
     return True
-
-
-def _addresses(x: Array, outer: int) -> Array:
-    """Where in memory the rows begin that the first dimensions number."""
-    place = np.array(place_of(x))
-    for n, step in zip(x.shape[:outer], x.strides[:outer], strict=True):
-        place = place[..., None] + np.arange(n) * step
-    return place.reshape(-1)
 
 
 def chunks_of(y: Array) -> tuple[int, list[slice]]:

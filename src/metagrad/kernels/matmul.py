@@ -8,15 +8,23 @@ small and narrow ones are done by tiles (``compiled/matrix_products.py``), which
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from metagrad.base.layouts import in_order
+from metagrad.base.layouts import in_order, places_of
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import map_chunks, split, threads_worth
+from metagrad.kernels.chunks import map_chunks, split, spread, threads_worth
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.entries import work_of
-from metagrad.kernels.compiled.matrix_products import multiply, share, share_of_columns, share_with_rows
+from metagrad.kernels.compiled.matrix_products import (
+    multiply,
+    share,
+    share_of_columns,
+    share_of_many,
+    share_with_rows,
+)
 from metagrad.kernels.compiled.products import panel_width
 from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, perform
 
@@ -42,8 +50,10 @@ def product(a: Array, b: Array, bias: Array | None = None) -> Array:
             return product_by_tiles(a, b, bias)
         z = _product_by_blas(a, b, work)
     else:
-        z = np.matmul(a, b)
-        z = z if z.ndim < 4 else in_order(z)
+        z = _products_of_many(a, b)
+        if z is None:
+            z = np.matmul(a, b)
+            z = z if z.ndim < 4 else in_order(z)
     if bias is not None:
         z += bias
     return z
@@ -83,6 +93,31 @@ def product_by_tiles(a: Array, b: Array, bias: Array | None = None) -> Array:
     work = work_of(loop, [units], [a, b, bias, out], [width, rows])
     perform(work, len(units), len(units) if threads > 1 else 1)
     return out
+
+
+def _products_of_many(a: Array, b: Array) -> Array | None:
+    """The products of the matrices that leading dimensions number, by tiles, a thread taking some of them; None where BLAS,
+    which is called for each of them, is not slower.
+    """
+    if not (
+        a.__class__ is b.__class__ is np.ndarray and a.ndim >= 3 <= b.ndim and use_compiled(a, 0) and a.dtype is b.dtype
+    ):
+        return None
+    (rows, depth), columns, width = a.shape[-2:], b.shape[-1], panel_width(a.dtype)
+    if min(rows, depth) < tuning.MANY_LEAST or 4 * columns < 3 * width * -(-columns // width) or b.shape[-2] != depth:
+        return None
+    outer, each = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows * depth * columns
+    count = math.prod(outer)
+    if count < tuning.MANY_MATRICES or each > tuning.MANY_MOST or count * each < tuning.MANY_WORTH:
+        return None
+    down, along = b.strides[-2:]
+    if along == b.itemsize and (down < columns * along or down % along) or not (a.flags.aligned and b.flags.aligned):
+        return None
+    out = np.empty((count, rows, columns), a.dtype)
+    places = [places_of(np.broadcast_to(x, (*outer, *x.shape[-2:])), len(outer)) for x in (a, b)]
+    numbers = [depth, *a.strides[-2:], *b.strides[-2:], width]
+    spread(share_of_many, [*places, out], (), numbers, elements=count * each // tuning.MANY_COST)
+    return out.reshape(*outer, rows, columns)
 
 
 def _product_by_blas(a: Array, b: Array, work: int) -> Array:

@@ -241,6 +241,13 @@ TILES_WORTH_THREADS = 2_000_000
 # Units for each thread that it is shared out in, about, and rows of a unit at least: each copies its panel anew.
 TILES_UNITS = 4
 TILES_ROWS = 64
+# Rows and depth at least, and multiplications at most, of each of many matrices that are multiplied by tiles; how many they
+# are, and multiplications of all, at least; and how many of these take as long as an element of a loop.
+MANY_LEAST = 16
+MANY_MOST = 1 << 24
+MANY_MATRICES = 4
+MANY_WORTH = 1 << 22
+MANY_COST = 8
 # Rows of a panel of a compiled product that are used for all rows of the first matrix, one after the other: they stay in the cache.
 PRODUCT_DEPTH = 256
 

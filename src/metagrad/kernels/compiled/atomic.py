@@ -30,6 +30,18 @@ class Instruction(Native):
         return numba.extending.intrinsic(scope["instruction"])
 
 
+class NumbasOwn(Native):
+    """A function of compiled loops that Numba has by this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self._compiled = name, None
+
+    def _compile(self) -> Any:
+        import numba
+
+        return getattr(numba, self.name)
+
+
 def _memory(types: Any) -> Any:
     return types.Array(types.int64, 1, "C")
 
@@ -115,6 +127,9 @@ exchange = Instruction(lambda t: t.boolean(_memory(t), t.int64, t.int64, t.int64
 
 pointer = Instruction(lambda t: t.voidptr(t.int64), _pointer)
 """``pointer(address)``: an address as ``carray`` takes it."""
+
+carray = NumbasOwn("carray")
+"""``carray(pointer, shape, dtype)``: the array that begins there, its elements one after the other."""
 
 call = Instruction(lambda t: t.void(t.int64, t.int64, t.int64, t.int64), _call)
 """``call(function, data, start, stop)``: the function of three arguments at an address (``entries.py``)."""

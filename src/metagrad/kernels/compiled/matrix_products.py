@@ -1,4 +1,4 @@
-"""A whole product of two matrices, on the tiles of ``products.py``: panels of the second matrix are copied where they are used.
+"""Whole products of two matrices, or of many, on the tiles of ``products.py``: panels of the second are copied where they are used.
 
 So a panel is in the cache nearest to the core while all rows of the first matrix are multiplied with it. Each result is a sum in
 the order of k, whatever is computed beside it: a product has the same bits in whatever shares threads compute it.
@@ -13,9 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
+from metagrad.kernels.compiled.atomic import carray, pointer
 from metagrad.kernels.compiled.compiler import Native, native
 from metagrad.kernels.compiled.products import add_columns, register_bytes
 
@@ -26,7 +28,7 @@ _DEPTH = tuning.PRODUCT_DEPTH
 def multiply(x: Array, w: Array, bias: Array, out: Array, width: int) -> None:
     """out (B, C) = x w + bias for x (B, K), w (K, C), bias (C); ``width``: columns of a panel."""
     _begin(out, bias, 0, out.shape[1])
-    _add(x, w, out, 0, out.shape[1], width)
+    add(x, w, out, 0, out.shape[1], width)
 
 
 @native
@@ -39,7 +41,7 @@ def share(units: Array, x: Array, w: Array, bias: Array, out: Array, width: int,
         first, last = block * rows, min((block + 1) * rows, len(out))
         start, stop = panel * width, min((panel + together) * width, out.shape[1])
         _begin(out[first:last], bias, start, stop)
-        _add(x[first:last], w, out[first:last], start, stop, width)
+        add(x[first:last], w, out[first:last], start, stop, width)
         i += together
 
 
@@ -56,6 +58,25 @@ def share_with_rows(units: Array, x: Array, w: Array, bias: Array, out: Array, w
 
 
 @native
+def share_of_many(
+    lefts: Array, rights: Array, out: Array, depth: int, down: int, along: int, right_down: int, right_along: int, width: int
+) -> None:  # fmt: skip
+    """out (N, B, C) = x w, for x (B, K) at each of the addresses ``lefts`` and w (K, C) at that of ``rights``; the next numbers
+    are K, and the bytes from a row to the next, and from a column to the next, of x and of w.
+    """
+    rows, columns = out.shape[1:]
+    for n in range(len(out)):
+        x = as_strided(carray(pointer(lefts[n]), (1, 1), out.dtype), (rows, depth), (down, along))
+        out[n] = 0
+        if right_along == out.itemsize:  # said by the array's type: then rows of a panel are copied as a whole
+            of_rows = carray(pointer(rights[n]), (depth, right_down // out.itemsize), out.dtype)
+            add(x, of_rows, out[n], 0, columns, width)
+        else:
+            w = as_strided(carray(pointer(rights[n]), (1, 1), out.dtype), (depth, columns), (right_down, right_along))
+            add(x, w, out[n], 0, columns, width)
+
+
+@native
 def _begin(out: Array, bias: Array, start: int, stop: int) -> None:
     for b in range(len(out)):
         _copy(out[b, start:stop], bias[start:stop])
@@ -68,7 +89,7 @@ def _copy(a: Array, b: Array) -> None:
 
 
 @native
-def _add(x: Array, w: Array, out: Array, start: int, stop: int, width: int) -> None:
+def add(x: Array, w: Array, out: Array, start: int, stop: int, width: int) -> None:
     """out += x w in columns ``start`` to ``stop``."""
     depth, whole = len(w), start + (stop - start) // width * width
     panel, rest = np.empty((depth, width), out.dtype), np.zeros((len(out) if whole < stop else 0, width), out.dtype)
