@@ -194,6 +194,17 @@ def test_an_op_of_ones_own_has_its_gradient():
         ops.test_alias.triple
 
 
+def test_shapes_of_an_op_of_a_compiled_library_are_accepted():
+    def shape(x):
+        return x
+
+    assert (
+        mg.library.register_fake("compiled::elsewhere")(shape) is mg.library.register_fake("other::op", shape) is shape
+    )
+    with pytest.raises(AttributeError, match="no op 'compiled::elsewhere'"):
+        mg.compat.library.ops.compiled.elsewhere
+
+
 def test_the_hub_loads_from_a_directory_and_downloads_nothing(tmp_path):
     (tmp_path / "hubconf.py").write_text("def model(n, scale=1):\n    'n times scale'\n    return n * scale\n")
     hub = mg.hub
