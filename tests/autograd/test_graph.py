@@ -325,3 +325,9 @@ def test_hooks_that_keep_what_they_are_given_do_not_see_it_overwritten(write):
     expected = gradient(contextlib.nullcontext())
     assert gradient(graph.saved_tensors_hooks(lambda t: t, lambda t: t)) == expected
     assert gradient(graph.save_on_cpu()) == expected
+
+
+def test_a_view_written_in_place_by_name_stays_a_view(lib):
+    x = lib.ones(3)
+    view = x[:2]
+    assert lib.nn.functional.celu(input=view, inplace=True)._is_view()

@@ -25,6 +25,10 @@ _NAMES = {  # by the name of the op here
     "SVD": "LinalgSvd", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
     "SqueezeAlong": "SqueezeBackward1", "SqueezeSeveral": "SqueezeBackward2", "Overwrite": "CopyBackwards",
     "WriteThrough": "CopySlices",
+    "Ctc": "CtcLoss", "Differing": "Cdist", "Entr": "SpecialEntr", "Erfcx": "SpecialErfcx", "FloorDivide": "DivBackward2",
+    "I0e": "SpecialI0E", "I1": "SpecialI1", "I1e": "SpecialI1E", "LUFactor": "LinalgLuFactorEx", "LogNdtr": "SpecialLogNdtr",
+    "Ndtri": "SpecialNdtri", "SolveTriangular": "LinalgSolveTriangular", "Transform": "FftC2C", "TruncDivide": "DivBackward2",
+    "Xlog1py": "SpecialXlog1Py",
 }  # fmt: skip
 
 
@@ -92,7 +96,7 @@ def known_as(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         @functools.wraps(function)
         def known(*args: Any, **kwargs: Any) -> Any:
             result = function(*args, **kwargs)
-            return result if args and result is args[0] else named(result, name)
+            return result if result is (args[0] if args else kwargs.get("input")) else named(result, name)
 
         return known
 

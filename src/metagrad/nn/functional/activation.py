@@ -12,6 +12,7 @@ import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import write
 from metagrad.base.device import of_array
@@ -225,6 +226,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return computed(input, inplace, Elu, _elu, alpha=alpha)
 
 
+@known_as("Elu")
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """s · elu(x, α) with the s and α that keep mean 0 and variance 1 through layers (Klambauer et al. 2017)."""
     x = input.clone() if inplace else input  # of its two ops the first needs what is overwritten
@@ -248,6 +250,7 @@ class Hardswish(Pointwise):
 _hardswish = in_single(lambda x: Hardswish.apply(floats("hardswish", x)))
 
 
+@known_as("Celu")
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, α (exp(x/α) − 1)) (Barron 2017). Raises RuntimeError if α is 0."""
     if alpha == 0:
@@ -315,6 +318,7 @@ def threshold(
 
 
 @asks_for_tensors
+@known_as("RreluWithNoise")
 @guarding("input")
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False

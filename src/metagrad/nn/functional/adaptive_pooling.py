@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
@@ -100,6 +101,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: OutputSize) -> Tensor:
 
 
 @asks_for_tensors
+@known_as("AdaptiveAvgPool2D")
 @guarding("input")
 def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over two axes; None in output_size keeps that axis."""
@@ -107,6 +109,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
 
 
 @asks_for_tensors
+@known_as("AdaptiveAvgPool3D")
 def adaptive_avg_pool3d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over three axes; None in output_size keeps that axis."""
     return _adaptive_avg(3, input, output_size)
@@ -368,6 +371,7 @@ def max_unpool1d(
 
 
 @asks_for_tensors
+@known_as("MaxUnpool2D")
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
@@ -381,6 +385,7 @@ def max_unpool2d(
 
 
 @asks_for_tensors
+@known_as("MaxUnpool3D")
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,

@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.base import dtypes
 from metagrad.base.channels_last import channels_behind
 from metagrad.base.device import move, of_array
@@ -239,11 +240,12 @@ def interpolate(
     whole = kind is dtypes.uint8 and not exact
     real = np.float64 if kind is dtypes.float64 or whole else np.float32
     x = input if exact else input.double() if whole else input.float()
+    name = f"Upsample{mode.title().replace('-', '')}{axes}D{'Aa' if antialias else ''}"
     taps = (ANTIALIASED if antialias else TAPS)[mode]
     if axes == 2 and exact and _fits(x.array):
         each = zip(input.array.shape[2:], sizes, scales, strict=True)
         rows, columns = (taps(n, o, scale, bool(align_corners), real) for n, o, scale in each)
-        return ResampleImages.apply(x, rows=rows, columns=columns)
+        return cast("Tensor", named(ResampleImages.apply(x, rows=rows, columns=columns), name))
     for d, (n, o, scale) in reversed([*enumerate(zip(input.array.shape[2:], sizes, scales, strict=True))]):
         along = taps(n, o, scale, bool(align_corners), real)
         if whole:
@@ -251,7 +253,7 @@ def interpolate(
         x = Resample.apply(x, taps=along, axis=d + 2)
         if whole:  # bytes between the axes too, as in PyTorch
             x = (x / unit + 0.5).floor().clamp(0, 255)  # halves upward
-    return x.to(kind)
+    return cast("Tensor", named(x.to(kind), name))
 
 
 _OLDER = "`nn.functional.{}` is deprecated. Use `nn.functional.interpolate` instead."

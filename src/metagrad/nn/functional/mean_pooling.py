@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.composites import composite, guarding
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.channels_last import laid_out_as
@@ -128,6 +129,7 @@ def avg_pool1d(
 
 
 @takes_exact_out
+@known_as("AvgPool2D")
 @guarding("input")
 def avg_pool2d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
@@ -144,6 +146,7 @@ def avg_pool2d(
 
 
 @takes_exact_out
+@known_as("AvgPool3D")
 @guarding("input")
 def avg_pool3d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
-from metagrad.autograd.node_names import named
+from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
@@ -87,6 +87,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
 
 @takes_out_by(exactly=True, apart=True)
+@known_as("IndexSelect")
 @guarding("index")
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
@@ -65,6 +66,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
 
 
 @takes_out_by(exactly=True, apart=True)
+@known_as("MaskedSelect")
 @guarding("input", "mask")
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where the bool mask holds, in order, in one dimension.
@@ -116,6 +118,7 @@ def argwhere(input: Tensor) -> Tensor:
 
 
 @asks_for_tensors
+@known_as("MaskedScatter")
 @guarding("mask")
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy with the elements where the bool mask holds replaced, in order, by the elements of ``source``.

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
-from metagrad.autograd.node_names import named
+from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
 from metagrad.ops.arguments import takes_exact_out
@@ -99,6 +99,7 @@ def _check_reduce(name: str, x: Tensor, reduce: str, allowed: tuple[str, ...]) -
 
 
 @takes_exact_out
+@known_as("ScatterReduce")
 @guarding("input", "index", "src", results=(0,))
 def scatter_reduce(
     input: Tensor,

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
-from metagrad.autograd.node_names import named
+from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.transforms import lies_in
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
@@ -70,6 +70,7 @@ def _embedded(input: Tensor, src: Tensor, view: Tensor, step: Step) -> Tensor:
 
 
 @takes_out
+@known_as("SelectScatter")
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Tensor | None = None) -> Tensor:
     """A copy with ``copy.select(dim, index)`` replaced by ``src``.
 
@@ -86,6 +87,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Ten
 
 
 @takes_exact_out
+@known_as("SliceScatter")
 def slice_scatter(
     input: Tensor,
     src: Tensor,
@@ -111,6 +113,7 @@ def slice_scatter(
 
 
 @asks_for_tensors
+@known_as("DiagonalScatter")
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy with the diagonal of two dimensions replaced by ``src``, the shape of which is that of ``diagonal``.
 

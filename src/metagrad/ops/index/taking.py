@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.kernels.gathering import is_outside
@@ -26,6 +27,7 @@ __all__ = ["nonzero_static", "take", "take_along_dim", "unravel_index"]
 
 
 @takes_out_by(exactly=True, apart=True)
+@known_as("Take")
 @guarding("input", "index")
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with the given numbers, counted in order over all dimensions; the result has the shape of ``index``.

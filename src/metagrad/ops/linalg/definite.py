@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.node_names import named
+from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
@@ -136,6 +136,7 @@ def cholesky_ex(
 
 
 @takes_out
+@known_as("CholeskySolve")
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """X with L Lᴴ X = B for a Cholesky factor L, or Lᴴ L X = B with ``upper``.
 
@@ -157,6 +158,7 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | N
 
 
 @takes_out
+@known_as("CholeskyInverse")
 def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """(L Lᴴ)⁻¹ for a Cholesky factor L (*, n, n), or (Lᴴ L)⁻¹ with ``upper``. LinAlgError if L is singular.
 

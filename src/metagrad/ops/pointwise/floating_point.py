@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
@@ -152,6 +153,7 @@ def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.fr
 
 
 @takes_out
+@known_as("Ldexp")
 def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x · 2ʸ, in the dtype that x and y have together; of integers, the default dtype.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base import dtypes
@@ -175,7 +176,7 @@ def clamp_min(input: Tensor, min: Operand, *, out: Tensor | None = None) -> Tens
     tensor([0., 3.])
     """
     need_tensors("clamp_min", input=input)
-    return clamp(input, min=min)
+    return named(clamp(input, min=min), f"ClampMinBackward{int(isinstance(min, Variable))}")
 
 
 @takes_out
@@ -189,7 +190,7 @@ def clamp_max(input: Tensor, max: Operand, *, out: Tensor | None = None) -> Tens
     tensor([-2.,  0.])
     """
     need_tensors("clamp_max", input=input)
-    return clamp(input, max=max)
+    return named(clamp(input, max=max), f"ClampMaxBackward{int(isinstance(max, Variable))}")
 
 
 def need_an_order(function: str, *operands: Any) -> None:

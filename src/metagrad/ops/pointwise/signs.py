@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import OUTPUT, Function, quiet
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
@@ -126,6 +127,7 @@ class ComplexSign(Function):
 
 
 @takes_exact_out
+@known_as("Sgn")
 def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """z / |z|, 0 at 0, a number on the unit circle: for real numbers their sign.
 

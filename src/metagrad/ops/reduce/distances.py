@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
-from metagrad.autograd.node_names import named
+from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.variable import wrap
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
@@ -78,6 +78,7 @@ def _check_order(name: str, p: float) -> None:
 
 @asks_for_tensors
 @promoted_in_single
+@known_as("Dist")
 @guarding("input", "other")
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """‖x − y‖ₚ over all elements; x and y broadcast.
@@ -140,6 +141,7 @@ def _are_large(a: Array, b: Array) -> bool:
 
 
 @asks_for_tensors
+@known_as("Pdist")
 @guarding("input")
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The distances of all pairs of rows i < j of an (N, M) matrix, N (N − 1) / 2 of them, row by row.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
@@ -85,6 +86,7 @@ def std_mean(
 
 @takes_out
 @in_single
+@known_as("Nansum")
 @guarding("input")
 def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.node_names import named
+from metagrad.autograd.node_names import known_as, named
 from metagrad.base.channels_last import laid_out_as
 from metagrad.base.layouts import contiguous_format, in_order
 from metagrad.base.result_order import memory_by
@@ -121,6 +121,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 
 
 @asks_for_a_tensor
+@known_as("Roll")
 def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:
     """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other.
 

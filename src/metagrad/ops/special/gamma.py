@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.node_names import known_as
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.special import gamma as kernel
@@ -115,6 +116,7 @@ def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
+@known_as("Mvlgamma")
 @guarding("input")
 def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     """ln Γₚ(x), the multivariate gamma function's logarithm: Σⱼ ln Γ(x − j/2) + p (p − 1) ln π / 4, j = 0 … p − 1.
