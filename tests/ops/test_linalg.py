@@ -122,6 +122,19 @@ def test_a_singular_matrix_is_a_runtime_error():
     assert issubclass(LinAlgError, RuntimeError)
 
 
+@pytest.mark.parametrize("name", ["eig", "lstsq", "matrix_rank", "solve", "symeig"])
+def test_what_was_removed_says_what_took_its_place(name):
+    A = metagrad.eye(2)
+    calls = [lambda: getattr(metagrad, name)(A, A)]
+    if name != "matrix_rank":
+        calls.append(lambda: getattr(A, name)(A))
+    for call in calls:
+        with pytest.raises(
+            RuntimeError, match="deprecated since version 1.9 and is now removed: .* became `torch.linalg"
+        ):
+            call()
+
+
 def test_info_instead_of_an_error():
     bad = metagrad.tensor([[[1.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]]])
     assert metagrad.linalg.inv_ex(bad).info.tolist() == [2, 0]

@@ -105,6 +105,11 @@ def test_resize():
         metagrad.zeros(2).resize_(-1)
 
 
+def test_of_no_dimensions_none_is_squeezed():
+    x = metagrad.zeros(1, 2, 1)
+    assert x.squeeze(()).shape == x.squeeze([]).shape == metagrad.squeeze(x, dim=[]).shape == (1, 2, 1)
+
+
 def test_set():
     x, y = metagrad.zeros(2), metagrad.arange(4.0)
     assert x.set_(y) is x and x.tolist() == [0, 1, 2, 3]

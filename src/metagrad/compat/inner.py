@@ -22,6 +22,7 @@ from metagrad.compat.torch_function import disabled
 from metagrad.compat.torch_overrides import DisableTorchFunction, DisableTorchFunctionSubclass, has_torch_function
 from metagrad.ops.create.conversion import target_of
 from metagrad.ops.create.random import Generator
+from metagrad.ops.linalg.matrices import LinAlgError
 from metagrad.tensors.methods import Methods as TensorBase
 
 __all__ = [
@@ -105,4 +106,6 @@ _nn = _Functions()
 def __getattr__(name: str) -> Any:
     if name in script_types.NAMES:
         return script_types.named(name)
+    if name == "_LinAlgError":
+        return LinAlgError
     raise AttributeError(f"module 'torch._C' has no attribute {name!r}")

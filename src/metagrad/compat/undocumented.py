@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from metagrad.ops.create.creation import empty
 from metagrad.ops.create.shared import from_numpy
 from metagrad.ops.index.embedding import embedding as _embedding
 from metagrad.ops.linalg.matmul import linear
+from metagrad.ops.linalg.misfits import removed
 from metagrad.ops.pointwise.complex_numbers import view_as_complex, view_as_real
 from metagrad.tensors.tensor import Tensor
 
@@ -28,11 +29,13 @@ _COPIES = """
 
 _VIEWS: dict[str, Callable[..., Any]] = {"view_as_real": view_as_real, "view_as_complex": view_as_complex}
 
+_REMOVED = ("eig", "lstsq", "matrix_rank", "solve", "symeig")  # they say what took their place
+
 __all__ = [
     "_neg_view", "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "feature_dropout", "fill",
     "from_file", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "gru_cell", "lstm_cell", "norm_except_dim",
     "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt",
-    "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES],
+    "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES], *_REMOVED,
 ]  # fmt: skip
 
 
@@ -300,6 +303,12 @@ def to_dlpack(tensor: Tensor) -> Any:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _REMOVED:
+
+        def refusing(*args: object, **kwargs: object) -> NoReturn:
+            raise removed(name)
+
+        return refusing
     view = name.removesuffix("_copy")
     if view not in _COPIES or not name.endswith("_copy"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -53,7 +53,7 @@ PLAIN = Rule()
 def store(result: Any, out: object, rule: Rule = PLAIN) -> Any:
     """Give ``out`` (a tensor, or as many tensors as there are results) the values of ``result``, and its shape.
 
-    Indices that come with values need an ``out`` of their own dtype. Raises RuntimeError where the result's dtype does
+    Indices, and values that come with them, need an ``out`` of their own dtype. Raises RuntimeError where the result's dtype does
     not fit into that of ``out``, and TypeError where ``out`` is no tensor, or not as many as there are results.
 
     >>> import metagrad
@@ -67,11 +67,13 @@ def store(result: Any, out: object, rule: Rule = PLAIN) -> Any:
     if not isinstance(out, (tuple, list)) or len(out) != len(result):
         got = f"{len(out)} of them" if isinstance(out, (tuple, list)) else type(out).__name__
         raise TypeError(f"out: expected a tuple of {len(result)} tensors, one for each result, got {got}")
+    if hasattr(result, "indices"):
+        rule = replace(rule, exactly=True)
     for part, o in zip(result, out, strict=True):
         if isinstance(part, tuple):
             store(part, o, rule)
         else:
-            _write(part, o, replace(rule, exactly=True) if part is getattr(result, "indices", None) else rule)
+            _write(part, o, rule)
     return type(result)(out)
 
 

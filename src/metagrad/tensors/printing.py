@@ -121,7 +121,7 @@ def format_as(tensor: Tensor, spec: str) -> str:
     >>> f"{x:.3f}", f"{x > 0}", f"{x[None]}"
     ('0.667', 'True', 'tensor([0.6667])')
     """
-    if tensor.array.ndim == 0 and (spec or type(tensor).__name__ == "Tensor"):
+    if tensor.array.ndim == 0 and not tensor.is_meta and (spec or type(tensor).__name__ == "Tensor"):
         return format(tensor.item(), spec)
     if spec:
         raise TypeError(

@@ -36,6 +36,18 @@ def _by(shape: _Shape) -> str:
     return f"{shape[-2]}x{shape[-1]}" if len(shape) > 1 else f"{shape[0]}x1"
 
 
+def removed(name: str) -> RuntimeError:
+    """What to raise in a function of PyTorch's that is there to say what took its place.
+
+    >>> removed("solve").args[0]
+    'This function was deprecated since version 1.9 and is now removed: `torch.solve` became `torch.linalg.solve`.'
+    """
+    instead = {"symeig": "eigh"}.get(name, name)
+    return RuntimeError(
+        f"This function was deprecated since version 1.9 and is now removed: `torch.{name}` became `torch.linalg.{instead}`."
+    )
+
+
 def misshapen(words: str, ndim: int, **tensors: Tensor) -> RuntimeError:
     """What to raise where not all tensors have ``ndim`` dimensions: words with the name of the first, and its own number.
 

@@ -111,6 +111,8 @@ def gradient(
     >>> metagrad.gradient(metagrad.tensor([1.0, 4.0, 9.0, 16.0]))
     (tensor([3., 4., 6., 7.]),)
     """
+    if input.array.dtype == np.uint8:
+        raise RuntimeError("torch.gradient does not support uint8 input.")
     given = range(input.array.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
     dims = [dimension(d, input.array.ndim) for d in given]
     if len(set(dims)) != len(dims):

@@ -222,6 +222,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     d = dimension(dim, len(shape))
     if not shape:
         raise RuntimeError("unflatten: the tensor has no dimensions")
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
     return reshape(input, (*shape[:d], *_filled_in(tuple(sizes), shape[d]), *shape[d + 1 :]))
 
 
@@ -248,7 +250,7 @@ def squeeze(input: Tensor, dim: Dims = None, *more: int, axis: Dims = None) -> T
     dim = axis if axis is not None else (dim, *more) if more else dim  # type: ignore[arg-type]
     if dim is None:
         return Squeeze.apply(input, shape=tuple([n for n in shape if n != 1]))
-    drop = () if isinstance(dim, tuple) and not dim else axes(dim, len(shape))
+    drop = () if isinstance(dim, (tuple, list)) and not dim else axes(dim, len(shape))
     op = SqueezeAlong if isinstance(dim, int) else SqueezeSeveral
     return op.apply(input, shape=tuple([n for d, n in enumerate(shape) if d not in drop or n != 1]))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from metagrad.base.later import LaterModule, later_modules
-from metagrad.ops.linalg import matmul
+from metagrad.ops.linalg import matmul, misfits
 from metagrad.tensors.methods.base import OpMethods, in_place
 
 if not TYPE_CHECKING:
@@ -43,6 +43,22 @@ class LinalgMethods(OpMethods):
     trace = contraction.trace
     vdot = contraction.vdot
     cross = older.cross
+
+    def eig(self, *args: object, **kwargs: object) -> NoReturn:
+        """Removed: ``linalg.eig``."""
+        raise misfits.removed("eig")
+
+    def lstsq(self, *args: object, **kwargs: object) -> NoReturn:
+        """Removed: ``linalg.lstsq``."""
+        raise misfits.removed("lstsq")
+
+    def solve(self, *args: object, **kwargs: object) -> NoReturn:
+        """Removed: ``linalg.solve``."""
+        raise misfits.removed("solve")
+
+    def symeig(self, *args: object, **kwargs: object) -> NoReturn:
+        """Removed: ``linalg.eigh``."""
+        raise misfits.removed("symeig")
 
     # decompositions, inverses, systems of equations
     cholesky = older.cholesky
