@@ -196,7 +196,7 @@ def chunks_of(y: Array) -> tuple[int, list[slice]]:
     axis = max(fit, key=lambda d: abs(y.strides[d]))
     unit = max(1, y.size // max(1, y.shape[axis]))
     length = max(1, tuning.POINTWISE_CHUNK_READ_ONCE // unit)
-    return axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST)
+    return axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST_READ_ONCE)
 
 
 def _is_large(x: object) -> bool:

@@ -42,6 +42,8 @@ POINTWISE_CHUNK = 1 << 19
 POINTWISE_ROW = 1 << 7
 # Nanoseconds that an element takes in a pass.
 POINTWISE_COST = 0.1
+# The same of a pass over arrays that the cache does not hold.
+POINTWISE_COST_READ_ONCE = 0.2
 # Elements of a chunk that is passed over once: the cache is no help there, and between chunks threads wait for the interpreter.
 POINTWISE_CHUNK_READ_ONCE = 1 << 20
 # Elements from which choosing by bits, in several calls, is faster than ``np.where`` in one.

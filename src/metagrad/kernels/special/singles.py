@@ -112,12 +112,7 @@ def erfinv(x: Array) -> Array:
     w += 2.5
     y = _polynomial(w, _ERFINV, y)
     y *= x
-    return _but_for(y, far, lambda m: _far_erfinv(x[m]))
-
-
-def _far_erfinv(x: Array) -> Array:
-    w = np.log((1 - x) * (1 + x))
-    return x * np.where(np.isinf(w), np.inf, _polynomial(np.sqrt(-w) - 3, _ERFINV_FAR)).astype(np.float32)
+    return _but_for(y, far, lambda m: x[m] * _polynomial(np.sqrt(2.5 - w[m]) - 3, _ERFINV_FAR))  # of ∞, ∞
 
 
 def _but_for(y: Array, places: Array, values: Callable[[Array], Array | float]) -> Array:
