@@ -8,7 +8,7 @@ from metagrad.nn import functional as F
 from metagrad.nn.modules.attention import MultiheadAttention as MultiheadAttention  # PyTorch has it here
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.create.creation import full
+from metagrad.ops.create.creation import empty
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
@@ -324,7 +324,8 @@ class PReLU(Module):
     ) -> None:
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
+        self.weight = Parameter(empty(num_parameters, device=device, dtype=dtype))
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Set every slope to its initial value."""

@@ -73,7 +73,7 @@ class _NormBase(Module):
         if (version is None or version < 2) and self.num_batches_tracked is not None:
             state.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.array.ndim not in self._dims:
             expected = " or ".join(f"{d}D" for d in self._dims)
             raise ValueError(f"expected {expected} input (got {input.array.ndim}D input)")
@@ -110,7 +110,7 @@ class _BatchNorm(_NormBase):
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalized input."""
-        self._check(input)
+        self._check_input_dim(input)
         momentum = self._count_batch()
         of_batch = self.training or self.running_mean is None and self.running_var is None
         tracked = not self.training or self.track_running_stats
@@ -155,7 +155,7 @@ class SyncBatchNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.array.ndim < 2:
             raise ValueError(f"expected at least 2D input (got {input.array.ndim}D input)")
 
@@ -168,7 +168,7 @@ class SyncBatchNorm(_BatchNorm):
             return super().forward(input)
         from metagrad.nn.parallel.batch_norm import synchronized_batch_norm
 
-        self._check(input)
+        self._check_input_dim(input)
         tracked = self.training and self.track_running_stats
         return synchronized_batch_norm(
             input, self.weight, self.bias, self.running_mean if tracked else None, self.running_var if tracked else None,
@@ -207,7 +207,7 @@ class _InstanceNorm(_NormBase):
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalized input."""
-        self._check(input)
+        self._check_input_dim(input)
         batched = input.array.ndim == self._dims[1]
         x = input if batched else input.unsqueeze(0)
         if not self.affine and x.array.shape[1] != self.num_features:

@@ -122,11 +122,15 @@ class _Conv(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """The filters' answers to the input."""
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The same for other filters: what a subclass calls that computes its weights."""
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._widths(), self.padding_mode), 0
         convolve = type(self).convolve
-        return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return convolve(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_Conv):
@@ -179,7 +183,7 @@ class _ConvTranspose(_ConvNd):
             device, dtype,
         )  # fmt: skip
 
-    def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
+    def _output_padding(self, input: Tensor, output_size: Sequence[int] | None, *settings: Any) -> tuple[int, ...]:
         """What must be added behind for the wanted size."""
         if output_size is None:
             return self.output_padding

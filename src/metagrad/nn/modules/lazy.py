@@ -223,7 +223,7 @@ class _LazyNorm(LazyModuleMixin, Module):
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Weight, bias and statistics get as many elements as the input has channels."""
         layer: Any = self
-        layer._check(input)
+        layer._check_input_dim(input)
         count = input.shape[1 if input.ndim == layer._dims[-1] or "BatchNorm" in type(self).__name__ else 0]
         fresh, self.num_features = self.has_uninitialized_params(), count
         _materialize(self.weight, (count,))

@@ -74,6 +74,7 @@ class _Layer(Module):
     norm2: LayerNorm
     dropout1: Dropout
     dropout2: Dropout
+    dropout3: Dropout
 
     def __init__(
         self,
@@ -105,9 +106,9 @@ class _Layer(Module):
             self.add_module(f"dropout{i}", Dropout(dropout))
         self.activation = _activation(activation)
 
-    def _added(self, x: Tensor, part: Callable[[Tensor], Tensor], norm: LayerNorm, dropout: Dropout) -> Tensor:
-        """LayerNorm(x + f(x)), or with ``norm_first`` x + f(LayerNorm(x)), f a part and the dropout after it."""
-        return x + dropout(part(norm(x))) if self.norm_first else norm(x + dropout(part(x)))
+    def _added(self, x: Tensor, part: Callable[[Tensor], Tensor], norm: LayerNorm) -> Tensor:
+        """LayerNorm(x + f(x)), or with ``norm_first`` x + f(LayerNorm(x)). The parts f have the names that subclasses use."""
+        return x + part(norm(x)) if self.norm_first else norm(x + part(x))
 
     def _attended(self, attention: MultiheadAttention, x: Tensor, memory: Tensor, masks: Masks) -> Tensor:
         mask, padding, causal = masks
@@ -115,11 +116,12 @@ class _Layer(Module):
             x, memory, memory, attn_mask=mask, key_padding_mask=padding, is_causal=causal, need_weights=False
         )[0]
 
-    def _self_attended(self, x: Tensor, masks: Masks) -> Tensor:
-        return self._added(x, lambda x: self._attended(self.self_attn, x, x, masks), self.norm1, self.dropout1)
+    def _sa_block(self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool = False) -> Tensor:
+        return self.dropout1(self._attended(self.self_attn, x, x, (mask, padding, is_causal)))
 
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+    def _ff_block(self, x: Tensor) -> Tensor:
+        last = self.dropout2 if len(self.attentions) == 1 else self.dropout3
+        return last(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
 class TransformerEncoderLayer(_Layer):
@@ -134,15 +136,12 @@ class TransformerEncoderLayer(_Layer):
     """
 
     def forward(
-        self,
-        src: Tensor,
-        src_mask: Tensor | None = None,
-        src_key_padding_mask: Tensor | None = None,
-        is_causal: bool = False,
-    ) -> Tensor:
+        self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
         """The layer's output, of src's shape."""
-        x = self._self_attended(src, (src_mask, src_key_padding_mask, is_causal))
-        return self._added(x, self._feed_forward, self.norm2, self.dropout2)
+        masks = src_mask, src_key_padding_mask
+        x = self._added(src, lambda x: self._sa_block(x, *masks, is_causal=is_causal), self.norm1)
+        return self._added(x, self._ff_block, self.norm2)
 
 
 class TransformerDecoderLayer(_Layer):
@@ -159,7 +158,6 @@ class TransformerDecoderLayer(_Layer):
     attentions = ("self_attn", "multihead_attn")
     multihead_attn: MultiheadAttention
     norm3: LayerNorm
-    dropout3: Dropout
 
     def forward(
         self,
@@ -173,10 +171,13 @@ class TransformerDecoderLayer(_Layer):
         memory_is_causal: bool = False,
     ) -> Tensor:
         """The layer's output, of tgt's shape."""
-        cross = memory_mask, memory_key_padding_mask, memory_is_causal
-        x = self._self_attended(tgt, (tgt_mask, tgt_key_padding_mask, tgt_is_causal))
-        x = self._added(x, lambda x: self._attended(self.multihead_attn, x, memory, cross), self.norm2, self.dropout2)
-        return self._added(x, self._feed_forward, self.norm3, self.dropout3)
+        masks, cross = (tgt_mask, tgt_key_padding_mask), (memory_mask, memory_key_padding_mask)
+        x = self._added(tgt, lambda x: self._sa_block(x, *masks, tgt_is_causal), self.norm1)
+        x = self._added(x, lambda x: self._mha_block(x, memory, *cross, memory_is_causal), self.norm2)
+        return self._added(x, self._ff_block, self.norm3)
+
+    def _mha_block(self, x: Tensor, mem: Tensor, mask: Any, padding: Any, is_causal: bool = False) -> Tensor:
+        return self.dropout2(self._attended(self.multihead_attn, x, mem, (mask, padding, is_causal)))
 
 
 class _Stack(Module):
@@ -236,7 +237,7 @@ class TransformerEncoder(_Stack):
         cleared = None if mask is not None or padding is None else self._left_out(src, padding)
 
         def step(layer: Module, x: Tensor, causal: bool) -> Tensor:
-            y = layer(x, mask, padding, causal)
+            y = layer(x, src_mask=mask, is_causal=causal, src_key_padding_mask=padding)
             return y if cleared is None or layer is not last else y.masked_fill(cleared.unsqueeze(-1), 0)
 
         return self._through(src, mask, is_causal, step)
