@@ -41,6 +41,7 @@ CASES = {
     "fmin": (lambda lib, x, y: lib.fmin(x, y), lambda lib: lib.ones(3), True, "x other"),
     "clamp": (lambda lib, x, low: x.clamp(low), lambda lib: lib.ones(3), True, "x other"),
     "hardsigmoid": (lambda lib, x, _: lib.nn.functional.hardsigmoid(x), index, True, "x"),
+    "logsigmoid": (lambda lib, x, _: lib.nn.functional.logsigmoid(x), index, True, "x"),
     "amax": (lambda lib, x, _: x.amax(0), index, True, "x result"),
     "max along": (lambda lib, x, _: tuple(x.max(0)), index, True, "result"),
     "topk": (lambda lib, x, _: tuple(x.topk(2)), index, True, "result"),

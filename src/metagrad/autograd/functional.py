@@ -189,7 +189,10 @@ def jacobian(
         )
     if strategy == "forward-mode":
         if create_graph:
-            raise NotImplementedError('`create_graph=True` and `strategy="forward-mode"` are not supported together')
+            raise NotImplementedError(
+                'torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not supported together '
+                '(yet). Please either set `create_graph=False` or `strategy="reverse-mode"`.'
+            )
         if not vectorize:
             raise NotImplementedError(
                 "Computing Jacobian using forward-AD or forward-over-reverse Hessian is"

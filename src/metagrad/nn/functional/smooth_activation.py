@@ -34,18 +34,17 @@ _LAST_SEEN = 17.0  # from there on e⁻ˣ is nothing beside 1 in float32
 
 
 class LogSigmoid(Pointwise):
-    """y = ln σ(x) = min(x, 0) − ln(1 + e^−|x|),   ∂L/∂x = ∂L/∂y · (1 − e^y)."""
+    """y = ln σ(x) = min(x, 0) − ln(1 + e^−|x|),   ∂L/∂x = ∂L/∂y / (1 + e^x)."""
 
-    loops = Loops(compiled.logsigmoid, keeps_result=True)
+    loops = Loops(compiled.logsigmoid)
 
     def forward(self, x: Array) -> Array:
-        y = np.minimum(x, 0) - np.log1p(exponential(np.abs(x), -1.0))
-        self.save(y)
-        return y
+        self.save(x)
+        return np.minimum(x, 0) - np.log1p(exponential(np.abs(x), -1.0))
 
     def backward(self, grad: Array) -> Array:
-        (y,) = self.saved
-        return -grad * np.expm1(y)
+        (x,) = self.saved
+        return grad / (exponential(x, 1.0) + 1)
 
 
 class Silu(Pointwise):
