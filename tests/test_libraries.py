@@ -585,6 +585,133 @@ traced = torch.fx.symbolic_trace(model.eval())
 assert len(traced.graph.nodes) > 60
 near(traced(x), model(x))
 """,
+    "peft": """
+import os, tempfile
+os.environ["HF_HUB_OFFLINE"] = "1"
+from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM
+sizes = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+ids = torch.arange(14).reshape(2, 7) * 3 + 1
+def base():
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(**sizes))
+lora = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "v_proj"])
+ia3 = IA3Config(task_type="CAUSAL_LM", target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"])
+losses = []
+for settings in (lora, ia3):
+    model = get_peft_model(base(), settings)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        losses.append(model(input_ids=ids, labels=ids).loss)
+        losses[-1].backward()
+        optimizer.step()
+    assert model.get_nb_trainable_parameters()[0] == (512 if settings is lora else 128)
+    where = tempfile.mkdtemp()
+    model.save_pretrained(where)
+    model.eval()
+    losses.append(model(input_ids=ids, labels=ids).loss)
+    near(PeftModel.from_pretrained(base(), where).eval()(input_ids=ids, labels=ids).loss, losses[-1])
+    near(model.merge_and_unload()(input_ids=ids, labels=ids).loss, losses[-1])
+near(torch.stack(losses), [3.96093, 3.8742, 3.82634, 3.81824, 3.96093, 3.95839, 3.95583, 3.95326], 1e-3)
+""",
+    "diffusers": """
+import os
+os.environ["HF_HUB_OFFLINE"] = "1"
+from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, EulerDiscreteScheduler, UNet2DModel
+torch.manual_seed(0)
+unet = UNet2DModel(
+    sample_size=8, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4, attention_head_dim=4,
+    down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+)
+noising, optimizer = DDPMScheduler(50), torch.optim.AdamW(unet.parameters(), lr=1e-3)
+x, noise, at = torch.rand(2, 3, 8, 8), torch.randn(2, 3, 8, 8), torch.tensor([3, 20])
+found = []
+for _ in range(3):
+    optimizer.zero_grad()
+    found.append(F.mse_loss(unet(noising.add_noise(x, noise, at), at).sample, noise))
+    found[-1].backward()
+    optimizer.step()
+with torch.no_grad():
+    for kind in (DDIMScheduler, EulerDiscreteScheduler):
+        schedule, z = kind(50), noise
+        schedule.set_timesteps(4)
+        for t in schedule.timesteps:
+            z = schedule.step(unet(schedule.scale_model_input(z, t), t).sample, t, z).prev_sample
+        found.append(z.abs().mean())
+pipe = DDPMPipeline(unet, noising)
+pipe.set_progress_bar_config(disable=True)
+images = pipe(num_inference_steps=3, generator=torch.Generator().manual_seed(0), output_type="np").images
+near(torch.stack([*found, torch.tensor(images).mean()]), [1.06701, 0.921817, 0.863247, 0.661524, 0.775989, 0.532449], 1e-3)
+""",
+    "segmentation_models_pytorch": """
+import segmentation_models_pytorch as smp
+x, target = torch.arange(12288.0).sin().reshape(1, 3, 64, 64), (torch.arange(4096.0).cos() > 0).float().reshape(1, 1, 64, 64)
+torch.manual_seed(0)
+model = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(32, 16, 16, 8, 8)).eval()
+dice, focal = smp.losses.DiceLoss("binary"), smp.losses.FocalLoss("binary")
+optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.1), []
+for _ in range(2):
+    optimizer.zero_grad()
+    losses.append(dice(model(x), target) + focal(model(x), target))
+    losses[-1].backward()
+    optimizer.step()
+near(torch.stack(losses), [0.722205, 0.69362], 1e-3)
+counts = smp.metrics.get_stats((x[:, :1] > 0).long(), target.long(), mode="binary")
+assert [int(c) for c in counts] == [1025, 1022, 1022, 1027]
+near(smp.metrics.iou_score(*counts), 0.333985)
+""",
+    "sentence_transformers": """
+import os, tempfile
+os.environ["HF_HUB_OFFLINE"] = "1"
+from sentence_transformers import SentenceTransformer, losses, models, util
+from transformers import BertConfig, BertModel, BertTokenizerFast
+where = tempfile.mkdtemp()
+words = "[PAD] [UNK] [CLS] [SEP] [MASK] the cat sat on a mat dog ran away sun is hot rain was cold".split()
+with open(where + "/vocab.txt", "w") as file:
+    file.write("\\n".join(words))
+BertTokenizerFast(where + "/vocab.txt").save_pretrained(where)
+torch.manual_seed(0)
+sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(where)
+model = SentenceTransformer(modules=[models.Transformer(where, max_seq_length=16), models.Pooling(16)], device="cpu").eval()
+said = ["the cat sat on a mat", "the dog ran away", "the sun is hot", "rain was cold"]
+vectors = model.encode(said, convert_to_tensor=True)
+near(util.cos_sim(vectors, vectors)[0], [1.0, 0.844378, 0.755124, 0.794481], 1e-4)
+assert util.semantic_search(vectors[:1], vectors, top_k=1)[0][0]["corpus_id"] == 0
+found = []
+for kind in (losses.CosineSimilarityLoss, losses.MultipleNegativesRankingLoss, losses.CoSENTLoss):
+    model.zero_grad()
+    found.append(kind(model)([model.tokenize(said[:2]), model.tokenize(said[2:])], torch.tensor([1.0, 0.0])))
+    found[-1].backward()
+    found.append(sum((p.grad**2).sum() for p in model.parameters() if p.grad is not None).sqrt())
+near(torch.stack(found), [0.369292, 5.02394, 1.20225, 50.3422, 1.59897, 135.518], 1e-3)
+model.save(where + "/saved")
+near(SentenceTransformer(where + "/saved", device="cpu").encode(said), vectors)
+""",
+    "snntorch": """
+import snntorch as snn
+from snntorch import functional, spikegen, surrogate
+torch.manual_seed(0)
+spikes = spikegen.rate(torch.rand(8, 5), num_steps=10)
+assert spikes.shape == (10, 8, 5) and spikes.sum() == 192
+first, second = nn.Linear(5, 16), nn.Linear(16, 3)
+hidden = snn.Leaky(beta=0.9, spike_grad=surrogate.fast_sigmoid())
+out = snn.Synaptic(alpha=0.9, beta=0.8, learn_beta=True)
+optimizer = torch.optim.Adam([*first.parameters(), *second.parameters(), *out.parameters()], lr=0.05)
+losses = []
+for _ in range(4):
+    (synapse, membrane), inner, fired = out.init_synaptic(), hidden.init_leaky(), []
+    for step in spikes:
+        spike, inner = hidden(first(step), inner)
+        spike, synapse, membrane = out(second(spike), synapse, membrane)
+        fired.append(spike)
+    losses.append(functional.ce_rate_loss()(torch.stack(fired), torch.arange(8) % 3))
+    optimizer.zero_grad()
+    losses[-1].backward()
+    optimizer.step()
+near(torch.cat(losses), [1.25215, 1.10685, 1.06891, 1.04525], 1e-4)
+""",
 }
 
 
