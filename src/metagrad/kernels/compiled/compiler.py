@@ -104,10 +104,10 @@ def native(function: F) -> F:
     return Native(function, _CONTRACT)  # type: ignore[return-value]
 
 
-def native_of_numbers(function: F) -> F:
-    """The same, for a function of numbers: it becomes a part of the loops that call it, which can then do many at once.
+def native_inlined(function: F) -> F:
+    """The same, for a function that becomes a part of the loops that call it.
 
-    Or for one of rows: they may be so short that a call takes as long as its work.
+    Those of numbers, so that a loop can do many of them at once; and those of rows so short that a call takes as long.
     """
     return Native(function, _CONTRACT, inlined=True)  # type: ignore[return-value]
 

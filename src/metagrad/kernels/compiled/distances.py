@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import by_dtype, native, native_of_numbers, native_sums
+from metagrad.kernels.compiled.compiler import by_dtype, native, native_inlined, native_sums
 
 
 @native
@@ -70,7 +70,7 @@ def _largest_size_double(a: Array, b: Array) -> np.float64:
 _largest_size = by_dtype(_largest_size_single, _largest_size_double, "The largest |aₖ − bₖ|; nan, if there is one.")
 
 
-@native_of_numbers
+@native_inlined
 def _length(a: Array, b: Array, largest: int) -> np.float32:
     """Σₖ |aₖ − bₖ|, or the largest of them."""
     if not largest:
@@ -95,7 +95,7 @@ def of_sizes_above(rows: Array, starts: Array, d: Array, x: Array, largest: int)
             d[start + j] = _length(x[i], x[j], largest)
 
 
-@native_of_numbers
+@native_inlined
 def _add_signs(a: Array, b: Array, g: float, y: Array) -> None:
     for k in range(len(a)):
         y[k] += g if a[k] > b[k] else (-g if a[k] < b[k] else g - g)
@@ -110,7 +110,7 @@ def signs_of_sizes(gradient: Array, x: Array, grad: Array, y: Array) -> None:
             _add_signs(x[i], y[j], grad[i, j], gradient[i])
 
 
-@native_of_numbers
+@native_inlined
 def _add_signs_at(a: Array, b: Array, d: float, g: float, y: Array) -> None:
     for k in range(len(a)):
         difference = a[k] - b[k]

@@ -13,7 +13,7 @@ import numpy as np
 
 from metagrad.kernels.compiled import special, transcendental
 from metagrad.kernels.compiled.atomic import Instruction
-from metagrad.kernels.compiled.compiler import native_of_numbers
+from metagrad.kernels.compiled.compiler import native_inlined
 from metagrad.kernels.compiled.remainders import (
     floored_quotient,
     goes_often,
@@ -72,7 +72,7 @@ def text_of(name: str, kind: str) -> str | None:
     return (SINGLE.get(name) if kind == "f" else None) or table.get(name)
 
 
-@native_of_numbers
+@native_inlined
 def larger(a: np.float32, b: np.float32) -> np.float32:
     """The larger of two numbers, nan where one is.
 
@@ -85,21 +85,21 @@ def larger(a: np.float32, b: np.float32) -> np.float32:
     return b if b != b else c
 
 
-@native_of_numbers
+@native_inlined
 def smaller(a: np.float32, b: np.float32) -> np.float32:
     """The smaller of two numbers, nan where one is."""
     c = b if b < a else a
     return b if b != b else c
 
 
-@native_of_numbers
+@native_inlined
 def larger_number(a: np.float32, b: np.float32) -> np.float32:
     """The larger of two numbers, the other one where one is nan."""
     c = b if b > a else a
     return b if a != a else c
 
 
-@native_of_numbers
+@native_inlined
 def smaller_number(a: np.float32, b: np.float32) -> np.float32:
     """The smaller of two numbers, the other one where one is nan."""
     c = b if b < a else a
@@ -125,7 +125,7 @@ from_half = Instruction(lambda t: t.float32(t.uint16), _from_half)
 """``from_half(bits)``: bits of a float16 as float32."""
 
 
-@native_of_numbers
+@native_inlined
 def to_bfloat16(x: np.float32) -> np.uint16:
     """The bits of a float32 as bfloat16: the first half of them, rounded to the nearest, of two to the even one."""
     bits = np.float32(x).view(np.uint32)
@@ -135,7 +135,7 @@ def to_bfloat16(x: np.float32) -> np.uint16:
     return np.uint16(np.uint32(rounded >> np.uint32(16)))
 
 
-@native_of_numbers
+@native_inlined
 def from_bfloat16(bits: np.uint16) -> np.float32:
     """Bits of a bfloat16 as float32."""
     return np.uint32(np.uint32(bits) << np.uint32(16)).view(np.float32)

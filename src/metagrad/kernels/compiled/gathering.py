@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native, native_of_numbers
+from metagrad.kernels.compiled.compiler import native, native_inlined
 from metagrad.kernels.compiled.picking import add, take
 
 ADD, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
@@ -71,7 +71,7 @@ def add_along(index: Array, y: Array, x: Array, start: int, stop: int) -> None:
                 y[o, index[o, k, i], i] += x[o, k, i]
 
 
-@native_of_numbers
+@native_inlined
 def _combined(a: float, b: float, kind: int) -> float:
     if kind == ADD:
         return a + b
@@ -104,7 +104,7 @@ def combine_along(index: Array, y: Array, x: Array, kind: int, start: int, stop:
                 y[o, j, i] = _combined(y[o, j, i], x[o, k, i], kind)
 
 
-@native_of_numbers
+@native_inlined
 def _add(y: Array, x: Array) -> None:
     for j in range(len(x)):
         y[j] += x[j]
@@ -128,7 +128,7 @@ def add_rows(y: Array, first: Array, following: Array, x: Array) -> None:
             n = following[n]
 
 
-@native_of_numbers
+@native_inlined
 def _add_scaled(y: Array, x: Array, c: np.float32) -> None:
     for j in range(len(x)):
         y[j] += c * x[j]
@@ -158,7 +158,7 @@ def find_runs(rows: Array, begins: Array) -> bool:
     return True
 
 
-@native_of_numbers
+@native_inlined
 def _add_four_scaled(y: Array, x: Array, numbers: Array, scale: Array, n: int) -> None:
     a, b, c, d = x[numbers[n]], x[numbers[n + 1]], x[numbers[n + 2]], x[numbers[n + 3]]
     s, t, u, v = scale[n], scale[n + 1], scale[n + 2], scale[n + 3]

@@ -6,11 +6,11 @@ Numbers are moved as bits: arrays of all dtypes come as unsigned integers of the
 from __future__ import annotations
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native, native_of_numbers
+from metagrad.kernels.compiled.compiler import native, native_inlined
 from metagrad.kernels.compiled.picking import copy
 
 
-@native_of_numbers
+@native_inlined
 def _pad(x: Array, y: Array, columns: Array, start: int, stop: int, value: Array) -> None:
     """yⱼ = x[columnsⱼ], or the value where that is negative; from ``start`` to ``stop`` columns follow each other."""
     for j in range(start):
@@ -34,7 +34,7 @@ def padded_rows(
                 y[o, i, :] = value[0]
 
 
-@native_of_numbers
+@native_inlined
 def _fold(g: Array, y: Array, columns: Array, start: int, stop: int) -> None:
     """y[columnsⱼ] += gⱼ."""
     for j in range(start):

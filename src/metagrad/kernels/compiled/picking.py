@@ -7,7 +7,7 @@ What is only moved is moved as bits: arrays of all dtypes come as unsigned integ
 from __future__ import annotations
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native, native_of_numbers
+from metagrad.kernels.compiled.compiler import native, native_inlined
 
 
 @native
@@ -32,7 +32,7 @@ def look_outside(index: Array, wrong: Array, low: int, count: int) -> None:
         wrong[0] = 1
 
 
-@native_of_numbers
+@native_inlined
 def copy(x: Array, y: Array) -> None:
     """yⱼ = xⱼ."""
     for j in range(len(x)):

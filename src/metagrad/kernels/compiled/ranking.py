@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native, native_of_numbers
+from metagrad.kernels.compiled.compiler import native, native_inlined
 
 
-@native_of_numbers
+@native_inlined
 def _comes_before(v: float, w: float, largest: int) -> bool:
     """Whether v is larger than w, or smaller; nan is larger than any number."""
     return (v > w) | ((v != v) & (w == w)) if largest else (v < w) | ((w != w) & (v == v))

@@ -10,12 +10,12 @@ import math
 
 import numpy as np
 
-from metagrad.kernels.compiled.compiler import native_of_numbers
+from metagrad.kernels.compiled.compiler import native_inlined
 
 _EXACT = 2.0**29
 
 
-@native_of_numbers
+@native_inlined
 def goes_often(x: np.float32, y: np.float32) -> np.bool_:
     """Whether x / y has more bits than ``near_remainder_of_singles`` takes; infinite x count as such.
 
@@ -25,7 +25,7 @@ def goes_often(x: np.float32, y: np.float32) -> np.bool_:
     return abs(np.float64(x)) >= _EXACT * abs(np.float64(y))
 
 
-@native_of_numbers
+@native_inlined
 def near_remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
     """fmod(x, y) of float32 numbers where y does not go into x too often: a few instructions, for many elements at once.
 
@@ -38,7 +38,7 @@ def near_remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
     return np.float32(math.copysign(a if times == 0.0 else rest, a))  # 0 times infinity is no number
 
 
-@native_of_numbers
+@native_inlined
 def remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
     """fmod(x, y) of float32 numbers: what is left of x when y has been taken off as often as it goes.
 
@@ -50,7 +50,7 @@ def remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
     return near_remainder_of_singles(x, y)
 
 
-@native_of_numbers
+@native_inlined
 def remainder_of(x: float, y: float) -> float:
     """fmod(x, y), of numbers of any width.
 
@@ -60,7 +60,7 @@ def remainder_of(x: float, y: float) -> float:
     return np.fmod(x, y)
 
 
-@native_of_numbers
+@native_inlined
 def with_sign_of(x: float, y: float) -> float:
     """|x| with the sign of y.
 
@@ -70,7 +70,7 @@ def with_sign_of(x: float, y: float) -> float:
     return math.copysign(x, y)
 
 
-@native_of_numbers
+@native_inlined
 def floored_quotient(x: float, y: float, rest: float) -> float:
     """⌊x / y⌋, given ``rest`` = fmod(x, y): what y divides without a remainder, one less if the signs differ.
 
@@ -88,7 +88,7 @@ def floored_quotient(x: float, y: float, rest: float) -> float:
     return floor + 1 if quotient - floor > 0.5 else floor
 
 
-@native_of_numbers
+@native_inlined
 def hypotenuse_of_singles(x: np.float32, y: np.float32) -> np.float32:
     """√(x² + y²) of float32 numbers, infinite if one of them is.
 

@@ -21,7 +21,7 @@ import math
 
 import numpy as np
 
-from metagrad.kernels.compiled.compiler import native_of_numbers
+from metagrad.kernels.compiled.compiler import native_inlined
 from metagrad.kernels.compiled.transcendental import exp_double, log_double
 
 # ------------------------------------------------ erfc and the inverse of erf
@@ -38,7 +38,7 @@ ERFINV_P = (
 ERFINV_Q = (1.0, 2.0892249587620966, 1.9979042051899234, 0.9623041688986853, 0.2349585399880132, 0.01624240719591552)
 
 
-@native_of_numbers
+@native_inlined
 def erfc(x: np.float32) -> np.float32:
     """1 − erf x.
 
@@ -55,7 +55,7 @@ def erfc(x: np.float32) -> np.float32:
     return np.float32(2.0 - y if x < 0 else y)
 
 
-@native_of_numbers
+@native_inlined
 def erfinv(x: np.float32) -> np.float32:
     """The y with erf y = x; ±∞ at ±1, nan outside.
 
@@ -81,7 +81,7 @@ _SINE = tuple((-1) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for
 _COSINE = tuple((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(11))
 
 
-@native_of_numbers
+@native_inlined
 def _sine_of_pi(r: float) -> float:
     """sin πr, |r| ≤ ½."""
     z, c = r * r, _SINE
@@ -89,19 +89,19 @@ def _sine_of_pi(r: float) -> float:
     return r * (c[0] + z * (c[1] + z * (c[2] + z * (c[3] + z * (c[4] + z * tail)))))
 
 
-@native_of_numbers
+@native_inlined
 def _cosine_of_pi(r: float) -> float:
     """cos πr, |r| ≤ ½, as a sine where that is small."""
     return _sine_of_pi(0.5 - abs(r))
 
 
-@native_of_numbers
+@native_inlined
 def _series(z: float, c: tuple[float, ...]) -> float:
     """c₀ + c₁ z + … + c₆ z⁶."""
     return c[0] + z * (c[1] + z * (c[2] + z * (c[3] + z * (c[4] + z * (c[5] + z * c[6])))))
 
 
-@native_of_numbers
+@native_inlined
 def lgamma(x: np.float32) -> np.float32:
     """ln |Γ(x)|, ∞ at the poles.
 
@@ -122,7 +122,7 @@ def lgamma(x: np.float32) -> np.float32:
     return np.float32(np.inf if abs(v) == np.inf else found)
 
 
-@native_of_numbers
+@native_inlined
 def digamma(x: np.float32) -> np.float32:
     """ψ(x); ∓∞ at ±0, nan at the other poles.
 
@@ -147,7 +147,7 @@ def digamma(x: np.float32) -> np.float32:
     return np.float32(math.copysign(np.inf, -v) if v == 0.0 else found)
 
 
-@native_of_numbers
+@native_inlined
 def trigamma(x: np.float32) -> np.float32:
     """ψ′(x), ∞ at the poles.
 

@@ -30,7 +30,7 @@ import math
 
 import numpy as np
 
-from metagrad.kernels.compiled.compiler import by_dtype, native_of_numbers
+from metagrad.kernels.compiled.compiler import by_dtype, native_inlined
 
 _S = np.float32
 _HALF, _ONE, _TWO = _S(0.5), _S(1), _S(2)
@@ -42,13 +42,13 @@ _TO_INTEGER, _TO_INTEGER_BITS = _S(1.5 * 2**23), np.int32(0x4B400000)
 _TO_INTEGER_D, _TO_INTEGER_BITS_D = 1.5 * 2.0**52, np.int64(0x4338000000000000)
 
 
-@native_of_numbers
+@native_inlined
 def _power_of_two(n: np.int32) -> np.float32:
     """2ⁿ for −126 ≤ n ≤ 127."""
     return np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@native_of_numbers
+@native_inlined
 def _power_of_two_double(n: np.int64) -> np.float64:
     """2ⁿ for −1022 ≤ n ≤ 1023."""
     return np.int64((n + np.int64(1023)) << np.int64(52)).view(np.float64)
@@ -64,7 +64,7 @@ _TAYLOR = tuple(_S(1 / math.factorial(k)) for k in range(8))
 _TAYLOR_D = tuple(1 / math.factorial(k) for k in range(14))
 
 
-@native_of_numbers
+@native_inlined
 def _exp_minus_one(r: np.float32) -> np.float32:
     """eʳ − 1, |r| ≤ ½ ln 2."""
     t = _TAYLOR
@@ -72,7 +72,7 @@ def _exp_minus_one(r: np.float32) -> np.float32:
     return r + r * r * p
 
 
-@native_of_numbers
+@native_inlined
 def _exp_minus_one_double(r: float) -> float:
     """The same in double precision."""
     t = _TAYLOR_D
@@ -81,7 +81,7 @@ def _exp_minus_one_double(r: float) -> float:
     return r + r * r * p
 
 
-@native_of_numbers
+@native_inlined
 def _exp_parts(x: np.float32) -> tuple[np.int32, np.float32]:
     """n and eʳ − 1, for x = n ln 2 + r, |r| ≤ ½ ln 2."""
     shifted = x * _PER_LN2 + _TO_INTEGER
@@ -90,7 +90,7 @@ def _exp_parts(x: np.float32) -> tuple[np.int32, np.float32]:
     return np.int32(np.float32(shifted).view(np.int32) - _TO_INTEGER_BITS), _exp_minus_one(r)
 
 
-@native_of_numbers
+@native_inlined
 def _exp_parts_double(x: float) -> tuple[np.int64, float]:
     """The same in double precision."""
     shifted = x * (1 / 0.6931471805599453) + _TO_INTEGER_D
@@ -99,7 +99,7 @@ def _exp_parts_double(x: float) -> tuple[np.int64, float]:
     return np.int64(np.float64(shifted).view(np.int64) - _TO_INTEGER_BITS_D), _exp_minus_one_double(r)
 
 
-@native_of_numbers
+@native_inlined
 def _exp(x: np.float32) -> np.float32:
     x = _S(-104) if x < _S(-104) else x
     x = _S(89) if x > _S(89) else x
@@ -108,7 +108,7 @@ def _exp(x: np.float32) -> np.float32:
     return (_ONE + rest) * _power_of_two(half) * _power_of_two(np.int32(n - half))
 
 
-@native_of_numbers
+@native_inlined
 def exp_double(x: float) -> float:
     """eˣ of a float64."""
     x = -746.0 if x < -746.0 else x
@@ -118,7 +118,7 @@ def exp_double(x: float) -> float:
     return (1.0 + rest) * _power_of_two_double(half) * _power_of_two_double(np.int64(n - half))
 
 
-@native_of_numbers
+@native_inlined
 def _exp2(x: np.float32) -> np.float32:
     x = _S(-151) if x < _S(-151) else x
     x = _S(128) if x > _S(128) else x
@@ -129,7 +129,7 @@ def _exp2(x: np.float32) -> np.float32:
     return (_ONE + rest) * _power_of_two(half) * _power_of_two(np.int32(n - half))
 
 
-@native_of_numbers
+@native_inlined
 def _exp2_double(x: float) -> float:
     x = -1076.0 if x < -1076.0 else x
     x = 1024.0 if x > 1024.0 else x
@@ -140,7 +140,7 @@ def _exp2_double(x: float) -> float:
     return (1.0 + rest) * _power_of_two_double(half) * _power_of_two_double(np.int64(n - half))
 
 
-@native_of_numbers
+@native_inlined
 def _expm1(x: np.float32) -> np.float32:
     x = _S(-20) if x < _S(-20) else x
     x = _S(89) if x > _S(89) else x
@@ -152,7 +152,7 @@ def _expm1(x: np.float32) -> np.float32:
     return x if x == _S(0) else y
 
 
-@native_of_numbers
+@native_inlined
 def _expm1_double(x: float) -> float:
     x = -40.0 if x < -40.0 else x
     x = 710.0 if x > 710.0 else x
@@ -178,7 +178,7 @@ _ODD = tuple(_S(2 / (2 * k + 1)) for k in range(6))
 _ODD_D = tuple(2 / (2 * k + 1) for k in range(12))
 
 
-@native_of_numbers
+@native_inlined
 def _log_parts(x: np.float32) -> tuple[np.int32, np.float32]:
     """e and m − 1, for x = m 2ᵉ, √½ ≤ m < √2; x at least 2⁻¹²⁶."""
     bits = np.int32(np.float32(x).view(np.int32) - _ROOT_HALF)
@@ -186,7 +186,7 @@ def _log_parts(x: np.float32) -> tuple[np.int32, np.float32]:
     return np.int32(bits >> np.int32(23)), m - _ONE
 
 
-@native_of_numbers
+@native_inlined
 def _log_parts_double(x: float) -> tuple[np.int64, float]:
     """The same in double precision."""
     bits = np.int64(np.float64(x).view(np.int64) - _ROOT_HALF_D)
@@ -194,7 +194,7 @@ def _log_parts_double(x: float) -> tuple[np.int64, float]:
     return np.int64(bits >> np.int64(52)), m - 1.0
 
 
-@native_of_numbers
+@native_inlined
 def _log_joined(e: np.float32, f: np.float32) -> np.float32:
     """e ln 2 + ln(1 + f)."""
     s = f / (_TWO + f)
@@ -204,7 +204,7 @@ def _log_joined(e: np.float32, f: np.float32) -> np.float32:
     return e * _LN2_HIGH + (f - (s * (f - tail) - e * _LN2_LOW))
 
 
-@native_of_numbers
+@native_inlined
 def _log_joined_double(e: float, f: float) -> float:
     """The same in double precision."""
     s = f / (2.0 + f)
@@ -214,7 +214,7 @@ def _log_joined_double(e: float, f: float) -> float:
     return e * _LN2_HIGH_D + (f - (s * (f - tail) - e * _LN2_LOW_D))
 
 
-@native_of_numbers
+@native_inlined
 def _log_ends(x: np.float32, y: np.float32) -> np.float32:
     """ln x, which is y unless x is 0, negative, ∞ or nan."""
     y = x if x == _INFINITE else y
@@ -223,7 +223,7 @@ def _log_ends(x: np.float32, y: np.float32) -> np.float32:
     return x if x != x else y
 
 
-@native_of_numbers
+@native_inlined
 def _log_ends_double(x: float, y: float) -> float:
     """The same in double precision."""
     y = x if x == np.inf else y
@@ -232,14 +232,14 @@ def _log_ends_double(x: float, y: float) -> float:
     return x if x != x else y
 
 
-@native_of_numbers
+@native_inlined
 def _log(x: np.float32) -> np.float32:
     small = x < _TINY
     e, f = _log_parts(x * _S(2**24) if small else x)
     return _log_ends(x, _log_joined(_S(e) - (_S(24) if small else _S(0)), f))
 
 
-@native_of_numbers
+@native_inlined
 def log_double(x: float) -> float:
     """ln x of a float64."""
     small = x < 2.2250738585072014e-308
@@ -247,7 +247,7 @@ def log_double(x: float) -> float:
     return _log_ends_double(x, _log_joined_double(np.float64(e) - (54.0 if small else 0.0), f))
 
 
-@native_of_numbers
+@native_inlined
 def _log1p(x: np.float32) -> np.float32:
     w = _ONE + x
     e, f = _log_parts(w)
@@ -256,7 +256,7 @@ def _log1p(x: np.float32) -> np.float32:
     return x if w == _ONE else _log_ends(w, y)
 
 
-@native_of_numbers
+@native_inlined
 def _log1p_double(x: float) -> float:
     w = 1.0 + x
     e, f = _log_parts_double(w)
@@ -269,7 +269,7 @@ log = by_dtype(_log, log_double, "The natural logarithm of a number.")
 log1p = by_dtype(_log1p, _log1p_double, "log(1 + x) of a number, exact near 0.")
 
 
-@native_of_numbers
+@native_inlined
 def logaddexp(x: np.float32, y: np.float32) -> np.float32:
     """ln(eˣ + eʸ), of numbers of one width.
 
@@ -284,12 +284,12 @@ def logaddexp(x: np.float32, y: np.float32) -> np.float32:
 # ------------------------------------------------ sigmoid and tanh
 
 
-@native_of_numbers
+@native_inlined
 def _sigmoid(x: np.float32) -> np.float32:
     return _ONE / (_ONE + _exp(-x))
 
 
-@native_of_numbers
+@native_inlined
 def _sigmoid_double(x: float) -> float:
     return 1.0 / (1.0 + exp_double(-x))
 
@@ -299,7 +299,7 @@ _TANH_P = (_S(1.0), _S(0.13381025), _S(0.003495588), _S(2.060908e-05), _S(1.3354
 _TANH_Q = (_S(1.0), _S(0.46714342), _S(0.025876982), _S(0.00032856344), _S(7.7765577e-07))
 
 
-@native_of_numbers
+@native_inlined
 def _tanh(x: np.float32) -> np.float32:
     x = _TANH_END if x > _TANH_END else x
     x = -_TANH_END if x < -_TANH_END else x
@@ -311,7 +311,7 @@ def _tanh(x: np.float32) -> np.float32:
     return -_ONE if y < -_ONE or x == -_TANH_END else y
 
 
-@native_of_numbers
+@native_inlined
 def _tanh_double(x: float) -> float:
     d = _expm1_double(-2.0 * abs(x))
     y = -d / (2.0 + d)
@@ -329,7 +329,7 @@ _ERF_P = (_S(1.1283791), _S(0.19040725), _S(0.052748833), _S(0.0037656522), _S(0
 _ERF_Q = (_S(1.0), _S(0.50207675), _S(0.11410944), _S(0.0149692865), _S(0.0011625447), _S(3.809176e-05))
 
 
-@native_of_numbers
+@native_inlined
 def _erf(x: np.float32) -> np.float32:
     x = _ERF_END if x > _ERF_END else x
     x = -_ERF_END if x < -_ERF_END else x
@@ -341,7 +341,7 @@ def _erf(x: np.float32) -> np.float32:
     return -_ONE if y < -_ONE or x == -_ERF_END else y
 
 
-@native_of_numbers
+@native_inlined
 def _erf_double(x: float) -> float:
     return math.erf(x)
 
