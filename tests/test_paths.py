@@ -368,6 +368,7 @@ INNER = """
     distributions.constraints:_IndependentConstraint nn.functional:_canonical_mask nn.functional:_none_or_dtype
     nn.init:_no_grad_uniform_ nn.init:_no_grad_normal_ nn.init:_no_grad_zero_ nn.init:_no_grad_fill_
     nn.init:_no_grad_trunc_normal_ _C:Value _C:Graph _C:TensorType
+    _C:_jit_set_profiling_executor _C:_jit_set_profiling_mode
 """.split()  # names with an underscore, or from files with one, that programs import
 
 

@@ -89,6 +89,14 @@ def _has_cuda() -> bool:
     return False
 
 
+def _jit_set_profiling_executor(on: bool) -> bool:
+    """Whether TorchScript's profiler was on: never, and it stays off."""
+    return False
+
+
+_jit_set_profiling_mode = _jit_set_profiling_executor
+
+
 class _Functions:
     """``torch._C._nn``: the neural functions, and how the arguments of ``to`` are read."""
 
