@@ -381,7 +381,7 @@ def _push(function: Any, context: Context, inputs: Sequence[Any], outputs: list[
 
 def _zeros(x: Any) -> Any:
     """The tangent of an input that has none."""
-    return wrap(np.zeros_like(x.array)) if isinstance(x, Variable) and x.array.dtype.kind in "fc" else None
+    return wrap(np.zeros_like(x.array)) if isinstance(x, Variable) and x.array.dtype.kind in "fcV" else None
 
 
 def _in_order(function: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -92,7 +92,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     for name, x in (("primal", tensor), ("tangent", tangent)):
         if not isinstance(x, Variable):
             raise TypeError(f"make_dual: the {name} must be a tensor, got {type(x).__name__}")
-        if x.array.dtype.kind not in "fc":
+        if x.array.dtype.kind not in "fcV":
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {x.dtype}")
     if level not in (None, 0):
         raise RuntimeError("Invalid level given to make_dual: there is level 0 only")

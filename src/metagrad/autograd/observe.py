@@ -21,7 +21,7 @@ def _first_nan(results: Any) -> int | None:
     """The number of the first gradient that contains nan."""
     for i, given in enumerate(results):
         a: Any = getattr(given, "array", given)
-        if hasattr(a, "dtype") and a.dtype.kind in "fc" and bool(np.isnan(a).any()):
+        if hasattr(a, "dtype") and a.dtype.kind in "fcV" and bool(np.isnan(a).any()):
             return i
     return None
 

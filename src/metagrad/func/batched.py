@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
 from metagrad.base.operators import BINARY, COMPARISONS, UNARY
 
@@ -140,7 +141,8 @@ class BatchedArray:
     def text(self) -> str:
         """How a tensor of it prints: all examples."""
         whole = repr(wrap(self.examples)).replace("\n", "\n    ")
-        return f"BatchedTensor(lvl={self.level}, bdim=0, value=\n    {whole}\n)"
+        depth = next((i for i, level in enumerate(mode.levels, 1) if level.number == self.level), -2)
+        return f"BatchedTensor(lvl={depth}, bdim=0, value=\n    {whole}\n)"
 
     @staticmethod
     def no_truth() -> Refused:

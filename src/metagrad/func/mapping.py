@@ -64,15 +64,13 @@ def vmap(
         count = _count(leaves, dims)
         if chunk_size is None or chunk_size >= count:
             return call(leaves, dims, count)
-        starts = range(0, count, chunk_size)
-        parts = [
-            call(
-                [_narrowed(x, d, i, min(chunk_size, count - i)) for x, d in zip(leaves, dims, strict=True)],
-                dims,
-                min(chunk_size, count - i),
-            )
-            for i in starts
-        ]
+        parts = []
+        with _randomness(randomness) as again:
+            for i in range(0, count, chunk_size):
+                again()
+                length = min(chunk_size, count - i)
+                own = [_narrowed(x, d, i, length) for x, d in zip(leaves, dims, strict=True)]
+                parts.append(call(own, dims, length))
         return _chunks_joined(parts, out_dims, name)
 
     return mapped
@@ -222,7 +220,8 @@ def _matched(dims: Tree, tree: Tree, what: str) -> list[int | None]:
         or isinstance(tree, dict)
         and list(tree) != list(dims)
     ):
-        raise ValueError(f"{what} has structure {tree_flatten(dims)[1]} but the other has structure {leaves_form}.")
+        other = "outputs" if what.endswith("out_dims") else "inputs"
+        raise ValueError(f"{what} has structure {tree_flatten(dims)[1]} but {other} has structure {leaves_form}.")
     return [d for dim, part in zip(own, parts, strict=True) for d in _matched(dim, part, what)]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from metagrad.autograd.variable import wrap
+from metagrad.func.batched import BatchedArray
 from metagrad.tensors.tensor import Tensor
 
 
@@ -30,10 +32,17 @@ def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Cal
 
 
 def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
-    """The tensor itself: ``grad`` and ``vmap`` hand out no wrappers here.
+    """What ``vmap`` made one example of: all examples. recurse: those of every ``vmap`` around, not of the innermost alone.
+
+    ``grad`` and its kind hand out no wrappers here: what they hand out is returned as it is.
 
     >>> import metagrad
     >>> debug_unwrap(metagrad.ones(1))
     tensor([1.])
     """
-    return tensor
+    array: Any = tensor.array
+    while isinstance(array, BatchedArray):
+        array = array.examples
+        if not recurse:
+            break
+    return tensor if array is tensor.array else wrap(array)

@@ -16,9 +16,9 @@ from metagrad.autograd.transforms import not_transforming, owning, transforming
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.func.mapping import vmap
 from metagrad.func.tangents import jacfwd
-from metagrad.func.trees import Numbers, Tree, check_differentiable, split, tensors_of, with_aux, zeros_like
+from metagrad.func.trees import Numbers, Tree, check_differentiable, check_real, split, tensors_of, with_aux, zeros_like
 from metagrad.ops.shape.joining import cat
-from metagrad.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from metagrad.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -61,6 +61,12 @@ class _Pull:
         self.outs, self.out_spec = tensors_of(value, f"{name}: expected f(*primals) to return only tensors")
         if not self.outs:
             raise RuntimeError(f"{name}: Expected f to be a function that has non-empty output (got output = {value})")
+        for y in self.outs if name.startswith("vjp") else ():
+            if y.array.dtype.kind not in "fcV":
+                raise RuntimeError(
+                    "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor with dtype "
+                    f"{y.dtype}"
+                )
         self.goes_on = recorded and _goes_on(self.outs, self.own)
         self.value = value if self.goes_on else tree_map(unrecorded, value)
 
@@ -215,8 +221,10 @@ def jacrev(
 
     @functools.wraps(func)
     def jacobian(*args: Tree, **kwargs: object) -> Tree:
+        check_real(tree_leaves(args), "jacrev", "input")
         chosen, put = split(args, argnums)
         pull = _Pull(lambda own: func(*put(own), **kwargs), chosen, "vjp(f, *primals)", has_aux, (args, kwargs))
+        check_real(pull.outs, "jacrev", "output")
         found = tree_unflatten([tree_unflatten(pull.rows(y, chunk_size), pull.spec) for y in pull.outs], pull.out_spec)
         return (found, pull.aux) if has_aux else found
 

@@ -13,8 +13,8 @@ from metagrad.autograd.forward_ad import made_dual, without
 from metagrad.autograd.transforms import owning, transforming
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.func.mapping import vmap
-from metagrad.func.trees import Numbers, Tree, split, tensors_of, with_aux, zeros_like
-from metagrad.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from metagrad.func.trees import Numbers, Tree, check_real, split, tensors_of, with_aux, zeros_like
+from metagrad.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -83,7 +83,7 @@ def _check(leaves: Sequence[Any], name: str) -> None:
     for x in leaves:
         if not isinstance(x, Variable):
             raise RuntimeError(f"{NAME}: Expected {name} to only contain Tensors, got {type(x)}")
-        if x.array.dtype.kind not in "fc":
+        if x.array.dtype.kind not in "fcV":
             raise ValueError(f"Expected {name.rstrip('s')} to be floating point or complex, but got: {x.dtype}")
 
 
@@ -103,6 +103,7 @@ def jacfwd(
 
     @functools.wraps(func)
     def jacobian(*args: Tree, **kwargs: object) -> Tree:
+        check_real(tree_leaves(args), "jacfwd", "input")
         chosen, put = split(args, argnums)
         leaves, spec = tree_flatten(chosen)
         _check(leaves, "primals")
@@ -113,6 +114,7 @@ def jacfwd(
                 lambda own: func(*put(own), **kwargs), leaves, spec, directions, False, has_aux, (args, kwargs)
             )
             flat, form = tree_flatten(slope)
+            check_real(flat, "jacfwd", "output")
             last[:] = form, aux
             return tuple(flat)
 

@@ -64,12 +64,21 @@ def with_aux(out: Tree, has_aux: bool, what: str) -> tuple[Tree, Tree]:
     return out[0], tree_map(lambda x: x.detach(), out[1])
 
 
+def check_real(leaves: Sequence[Any], what: str, where: str) -> None:
+    """Raise RuntimeError for a complex tensor among the inputs or the outputs of a function whose Jacobian is asked for."""
+    for i, x in enumerate(leaves):
+        if isinstance(x, Variable) and x.array.dtype.kind == "c":
+            raise RuntimeError(
+                f"{what}: Expected all {where}s to be real but received complex tensor at flattened input idx: {i}"
+            )
+
+
 def check_differentiable(leaves: Sequence[Any]) -> None:
     """Raise for arguments that are no tensors, or tensors of integers."""
     for x in leaves:
         if not isinstance(x, Variable):
             raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
-        if x.array.dtype.kind not in "fc":
+        if x.array.dtype.kind not in "fcV":
             raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {x.dtype}")
 
 

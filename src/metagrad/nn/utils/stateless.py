@@ -56,14 +56,7 @@ def functional_call(
         for slots in (owner._parameters, owner._buffers):
             for name in slots:
                 slots_of[f"{prefix}.{name}" if prefix else name] = slots, name
-    unexpected, missing = [n for n in given if n not in slots_of], [n for n in slots_of if n not in given]
-    if strict and (unexpected or missing):
-        said = [
-            f"{what} key(s): {', '.join(map(repr, sorted(names)))}."
-            for what, names in (("Unexpected", unexpected), ("Missing", missing))
-            if names
-        ]
-        raise RuntimeError("\n\t".join([f"Error(s) in reparametrizing for {type(module).__name__}:", *said]))
+    unexpected = [n for n in given if n not in slots_of]
     given = {name: value for name, value in given.items() if name in slots_of}
     chosen = [(*slots_of[name], value) for name, value in given.items()]
     if tie_weights:
@@ -74,6 +67,14 @@ def functional_call(
             for full, (slots, name) in slots_of.items()
             if full not in given and slots[name] is not None and id(slots[name]) in by_tensor
         ]
+    if strict:
+        reached = {(id(slots), name) for slots, name, _ in chosen}
+        missing = [
+            full
+            for full, (slots, name) in slots_of.items()
+            if slots[name] is not None and (id(slots), name) not in reached
+        ]
+        _check_names(module, unexpected, missing)
     before = [(slots, name, slots[name]) for slots, name, _ in chosen]
     try:
         for slots, name, value in chosen:
@@ -93,6 +94,17 @@ def _hand_back(dicts: list[Any], slots_of: dict[str, tuple[dict[str, Any], str]]
             slots, name = slots_of[full]
             if slots.get(name) is not given[full]:
                 given[full] = slots.get(name)
+
+
+def _check_names(module: Module, unexpected: list[str], missing: list[str]) -> None:
+    """Raise if a name is none of the module's, or a tensor of the module has no other in its place."""
+    said = [
+        f"{what} key(s): {', '.join(map(repr, sorted(names)))}."
+        for what, names in (("Unexpected", unexpected), ("Missing", missing))
+        if names
+    ]
+    if said:
+        raise RuntimeError("\n\t".join([f"Error(s) in reparametrizing for {type(module).__name__}:", *said]))
 
 
 def _check_tied(slots_of: dict[str, tuple[dict[str, Any], str]], given: dict[str, Any]) -> None:
