@@ -317,3 +317,25 @@ def test_a_complex_layer_has_the_gradient_of_finite_differences():
     with metagrad.no_grad():
         expected = layer(x)[0]
     assert layer(x)[0].allclose(expected)
+
+
+def test_a_program_with_a_forward_pass_of_its_own_can_check_its_arguments():
+    lstm = nn.LSTM(3, 5, num_layers=2, bidirectional=True, proj_size=4, batch_first=True)
+    x, packed, sizes = metagrad.zeros(2, 7, 3), metagrad.zeros(9, 3), metagrad.tensor([3, 3, 2, 1])
+    assert lstm.get_expected_hidden_size(x, None) == (4, 2, 4) and lstm.get_expected_cell_size(x, None) == (4, 2, 5)
+    assert lstm.get_expected_hidden_size(packed, sizes) == (4, 3, 4)
+    h, c = metagrad.arange(32.0).reshape(4, 2, 4), metagrad.zeros(4, 2, 5)
+    assert lstm.check_forward_args(x, (h, c), None) is None
+    with pytest.raises(RuntimeError, match=r"Expected hidden\[1\] size \(4, 2, 5\), got \[4, 2, 4\]"):
+        lstm.check_forward_args(x, (h, h), None)
+    with pytest.raises(RuntimeError, match="input must have 2 dimensions, got 3"):
+        lstm.check_input(x, sizes)
+    with pytest.raises(RuntimeError, match=r"input.size\(-1\) must be equal to input_size. Expected 3, got 4"):
+        nn.GRU(3, 5).check_input(metagrad.zeros(7, 2, 4), None)
+    with pytest.raises(RuntimeError, match=r"Expected hidden size \(1, 2, 5\), got \[1, 3, 5\]"):
+        nn.GRU(3, 5).check_forward_args(metagrad.zeros(7, 2, 3), metagrad.zeros(1, 3, 5), None)
+    assert (
+        lstm.permute_hidden((h, c), metagrad.tensor([1, 0]))[0].equal(h.flip(1))
+        and lstm.permute_hidden((h, c), None)[0] is h
+    )
+    assert nn.RNN(3, 4).permute_hidden(h, metagrad.tensor([1, 0])).equal(h.flip(1))

@@ -13,6 +13,7 @@
 ``softmax.py``               Softmax, LogSoftmax, Softmin, Softmax2d
 ``sparse.py``                Embedding, EmbeddingBag
 ``rnn.py``                   RNN, LSTM, GRU
+``rnn_checks.py``            whether inputs and states fit a recurrent layer
 ``rnn_cells.py``             RNNCell, LSTMCell, GRUCell
 ``attention.py``             MultiheadAttention
 ``transformer.py``           Transformer, its encoder, decoder and their layers

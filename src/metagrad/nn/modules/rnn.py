@@ -24,6 +24,7 @@ from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, OneSequence, plain_layer
 from metagrad.nn.functional.dropouts import dropout
 from metagrad.nn.modules.module import Module
+from metagrad.nn.modules.rnn_checks import RecurrentChecks
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
 from metagrad.nn.utils.rnn import PackedSequence, reordered
@@ -65,7 +66,7 @@ def run_layers(
     return x, tuple(cat(parts) for parts in zip(*finals, strict=True))
 
 
-class RNNBase(Module):
+class RNNBase(RecurrentChecks, Module):
     """What RNN, LSTM and GRU share: their parameters, and how a stack of layers is run.
 
     Layer l in one direction has ``weight_ih_l{l}`` (G·H, I or D·P), ``weight_hh_l{l}`` (G·H, P), ``bias_ih_l{l}`` and
