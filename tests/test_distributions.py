@@ -627,3 +627,12 @@ def test_a_normal_vector_that_is_shown_as_a_matrix_has_the_density_of_the_vector
     shown, vector = (kind(mg.zeros(6), mg.eye(6)) for kind in (Matrix, mg.distributions.MultivariateNormal))
     assert shown.log_prob(mg.zeros(6)).item() == vector.log_prob(mg.zeros(6)).item() == pytest.approx(-5.513631)
     assert shown.entropy().item() == vector.entropy().item() == pytest.approx(8.513631)
+
+
+def test_batches_of_weights_and_of_components_fit_each_other():
+    weights = mg.distributions.Categorical(mg.ones(3, 2))
+    normal = mg.distributions.Normal(mg.zeros(4, 2), 1.0)
+    with pytest.raises(ValueError, match="is not compatible with `component_distribution.batch_shape`"):
+        mg.distributions.MixtureSameFamily(weights, normal)
+    shared = mg.distributions.Categorical(mg.ones(2))
+    assert mg.distributions.MixtureSameFamily(shared, normal).batch_shape == (4,)

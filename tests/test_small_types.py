@@ -55,5 +55,17 @@ def test_a_permutation_has_no_number_twice():
 
 
 def test_the_complement_of_a_fraction():
-    with pytest.raises(TypeError, match="integer and bool"):
+    with pytest.raises(TypeError, match="integer and Boolean"):
         ~mg.ones(1)
+
+
+def test_results_of_functions_given_out_have_a_name_of_their_own():
+    for name in ("max", "sort", "linalg_eigh"):
+        kind = getattr(mg.return_types, name + "_out")
+        assert kind is getattr(mg.return_types, name) and type(kind([mg.ones(()), mg.ones(())])) is kind
+    with pytest.raises(AttributeError):
+        mg.return_types.tuple_out
+
+
+def test_nodes_of_trees_are_counted():
+    assert [pytree.tree_structure(tree).num_nodes for tree in (1, [], [1, (2, {"a": 3})])] == [1, 1, 6]

@@ -302,3 +302,8 @@ def test_a_weights_gradient_lies_in_order(layer):
     x = metagrad.ones(2, 4, *[7] * (layer.weight.ndim - 2))
     (grad,) = metagrad.autograd.grad(layer(x).sum(), layer.weight)
     assert grad.view(-1).shape == (layer.weight.numel(),)
+
+
+def test_subclasses_find_the_margins_by_pytorchs_name():
+    assert nn.Conv2d(1, 1, 3, padding=(1, 2))._reversed_padding_repeated_twice == [2, 2, 1, 1]
+    assert nn.Conv1d(1, 1, 4, padding="same")._reversed_padding_repeated_twice == [1, 2]

@@ -334,3 +334,10 @@ def test_logits_far_from_0_keep_their_small_losses(logit, target, loss):
     given = metagrad.tensor([float(logit)] * 8), metagrad.tensor([float(target)] * 8)
     for found in metagrad.nn.functional.binary_cross_entropy_with_logits(*given, reduction="none").tolist():
         assert found == pytest.approx(loss, rel=1e-6)
+
+
+def test_old_arguments_say_which_reduction_to_use():
+    x, y = metagrad.ones(2), metagrad.zeros(2)
+    for given, meant in (({"size_average": False}, "sum"), ({"reduce": False}, "none"), ({"reduce": True}, "mean")):
+        with pytest.warns(UserWarning, match=f"please use reduction='{meant}' instead"):
+            F.mse_loss(x, y, **given)

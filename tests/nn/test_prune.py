@@ -91,3 +91,8 @@ def test_amounts_are_counts_or_shares(amount, size, found):
     prune._validate_pruning_amount_init(amount)
     prune._validate_pruning_amount(amount, size)
     assert prune._compute_nparams_toprune(amount, size) == found
+
+
+def test_a_rule_without_a_mask_cannot_be_made():
+    with pytest.raises(TypeError, match="abstract"):
+        prune.BasePruningMethod()

@@ -204,3 +204,12 @@ def test_layers_pass_gradcheck_twice(function):
     x = metagrad.randn(1, 2, 3, 4, dtype=metagrad.float64, requires_grad=True)
     assert gradcheck(function, (x,))
     assert gradgradcheck(function, (x,))
+
+
+def test_positions_of_a_single_pixel_are_warned_of_with_aligned_corners():
+    theta = metagrad.eye(2, 3)[None]
+    F.affine_grid(theta, (1, 1, 2, 1), align_corners=False)
+    with pytest.warns(UserWarning, match="See the documentation of affine_grid for details"):
+        assert F.affine_grid(theta, (1, 1, 2, 1), align_corners=True).tolist() == [[[[0.0, -1.0]], [[0.0, 1.0]]]]
+    with pytest.warns(UserWarning, match="See the documentation of grid_sample for details"):
+        F.grid_sample(metagrad.ones(1, 1, 2, 2), metagrad.zeros(1, 1, 1, 2))

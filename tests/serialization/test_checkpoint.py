@@ -469,3 +469,10 @@ def test_storages_themselves(torch):
     y = metagrad.arange(4.0)
     assert loaded(saved([y.storage(), y]))[0].tolist() == [0, 1, 2, 3]
     assert loaded(saved([y.storage(), y]), torch)[0].tolist() == [0, 1, 2, 3]
+
+
+def test_what_is_no_file_lacks_what_a_file_has():
+    with pytest.raises(AttributeError, match="You can only torch.load from a file that is seekable"):
+        metagrad.load(5)
+    with pytest.raises(AttributeError, match="binary file open for writing"):
+        metagrad.save(metagrad.ones(1), 5)

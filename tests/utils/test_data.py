@@ -404,3 +404,27 @@ def test_a_loader_of_ones_own_may_be_a_stream_by_pytorchs_names():
             return iter("abc")
 
     assert list(_SingleProcessDataLoaderIter(Own())) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_more_samples_than_a_stream_said_are_warned_of(workers):
+    class Short(md.IterableDataset):
+        def __iter__(self):
+            return iter(range(3))
+
+        def __len__(self):
+            return 2
+
+    loader, shares = md.DataLoader(Short(), num_workers=workers), "IterableDataset replica at each worker"
+    assert len(loader) == 2
+    expected = r"was reported to be 2 \(when accessing len\(dataloader\)\), but 3 samples have been fetched"
+    with pytest.warns(UserWarning, match=expected) as warned:
+        assert len(list(loader)) == 3
+    assert (shares in str(warned[0].message)) is bool(workers)
+
+
+def test_stacked_datasets_are_given_by_position_or_by_name():
+    with pytest.raises(ValueError, match="At least one dataset should be passed"):
+        md.StackDataset()
+    with pytest.raises(ValueError, match="but both types are given"):
+        md.StackDataset([1], a=[1])

@@ -51,6 +51,14 @@ class Results(tuple[Part, ...]):
         return f"{public('return_types')}.{type(self).__name__}(\n{parts})"
 
 
+def __getattr__(name: str) -> type[Results]:
+    """PyTorch has each of these a second time, under NAME_out, for functions that were given ``out``."""
+    found = globals().get(name.removesuffix("_out"))
+    if not (name.endswith("_out") and isinstance(found, type) and issubclass(found, Results)):
+        raise AttributeError(f"there is no {name} among the results")
+    return found
+
+
 class _Chosen(Results):
     values: Part
     indices: Part

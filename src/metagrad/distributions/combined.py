@@ -210,6 +210,11 @@ class MixtureSameFamily(Distribution):
             raise ValueError(
                 f"the components' batch_shape must end with the number of classes, {count}; got {tuple(found)}"
             )
+        own = mixture_distribution.batch_shape
+        if any(a != b and 1 not in (a, b) for a, b in zip(own[::-1], found[-2::-1], strict=False)):
+            raise ValueError(
+                f"`mixture_distribution.batch_shape` ({own}) is not compatible with `component_distribution.batch_shape`({found})"
+            )
         self.mixture_distribution, self.component_distribution = mixture_distribution, component_distribution
         super().__init__(found[:-1], component_distribution.event_shape, validate_args)
 

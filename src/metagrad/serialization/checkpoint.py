@@ -15,7 +15,7 @@ from typing import IO, Any, TypeAlias
 from metagrad.base.device import device as Device
 from metagrad.base.files import replacing
 from metagrad.serialization import safetensors
-from metagrad.serialization.errors import CheckpointError, EmptyFileError
+from metagrad.serialization.errors import CheckpointError, EmptyFileError, NotAFile
 from metagrad.serialization.locations import MAP_LOCATION, Locations, PlaceError
 from metagrad.serialization.reading import looks_like_torch, read, read_plainly
 from metagrad.serialization.safe_names import unknown_names
@@ -67,7 +67,7 @@ def save(
             write(obj, file)
         return
     if not hasattr(f, "write"):
-        raise TypeError(f"save expects a path or a binary file open for writing, got {type(f).__name__}")
+        raise NotAFile(f"save expects a path or a binary file open for writing, got {type(f).__name__}")
     write(obj, f if isinstance(f, (io.BytesIO, io.BufferedWriter, io.BufferedRandom)) else _Unsearchable(f))
 
 
@@ -189,4 +189,7 @@ def _opened(f: File) -> Iterator[tuple[str, IO[bytes]]]:
     elif hasattr(f, "read"):
         yield str(getattr(f, "name", "the file")), io.BytesIO(f.read())
     else:
-        raise TypeError(f"load expects a path or a binary file open for reading, got {type(f).__name__}")
+        raise NotAFile(
+            f"load expects a path or a binary file open for reading, got {type(f).__name__}. You can only torch.load from a "
+            "file that is seekable. Please pre-load the data into a buffer like io.BytesIO and try to load from it instead."
+        )

@@ -12,5 +12,9 @@ class CheckpointError(ValueError, RuntimeError, pickle.UnpicklingError):
     """
 
 
+class NotAFile(TypeError, AttributeError):
+    """What is neither a path nor a file, for which PyTorch raises AttributeError."""
+
+
 class EmptyFileError(CheckpointError, EOFError):
     """A file with nothing in it, for which PyTorch raises EOFError."""

@@ -95,6 +95,11 @@ class TreeSpec(NamedTuple):
         return 1 if self.type is None else sum(child.num_leaves for child in self.children_specs)
 
     @property
+    def num_nodes(self) -> int:
+        """How many containers and leaves a tree of this shape has."""
+        return 1 + sum(child.num_nodes for child in self.children_specs)
+
+    @property
     def num_children(self) -> int:
         """How many parts the outermost container has."""
         return len(self.children_specs)

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["affine_grid", "grid_sample"]
 
 _CHANGED = (
-    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify it."
+    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+    "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details."
+)
+_OF_ONE = (
+    "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True: their one position is 0. "
+    "See the documentation of affine_grid for details."
 )
 
 
@@ -215,6 +220,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     if align_corners is None:
         warn(_CHANGED)
     extents = tuple(size[2:])
+    if align_corners and 1 in extents:
+        warn(_OF_ONE)
     ramps = [(np.linspace(-1, 1, n) if n > 1 else np.zeros(1)) * (1 if align_corners else (n - 1) / n) for n in extents]
     grid = np.stack([*reversed(np.meshgrid(*ramps, indexing="ij")), np.ones(extents)], axis=-1)
     base = wrap(grid.reshape(-1, axes + 1).astype(theta.array.dtype)).to(theta.device)

@@ -121,10 +121,9 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     """The reduction that PyTorch's two old arguments stand for, where they are given."""
     if size_average is None and reduce is None:
         return reduction
-    warn("size_average and reduce args will be deprecated, please use reduction instead.")
-    if reduce is False:
-        return "none"
-    return "sum" if size_average is False else "mean"
+    meant = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warn(f"size_average and reduce args will be deprecated, please use reduction={meant!r} instead.")
+    return meant
 
 
 def accepts_legacy_reduction(*order: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

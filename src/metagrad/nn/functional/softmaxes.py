@@ -25,7 +25,9 @@ def _dim(name: str, dim: int | None, axis: int | None, input: Tensor) -> int:
     """The dimension asked for; without one, PyTorch's old habit of choosing by the number of dimensions."""
     chosen = dim if axis is None else axis
     if chosen is None:
-        warn(f"Implicit dimension choice for {name} has been deprecated. Add dim=X as an argument.")
+        warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
+        )
         return 0 if input.ndim in (0, 1, 3) else 1
     return chosen
 

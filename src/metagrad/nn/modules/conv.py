@@ -120,6 +120,11 @@ class _Conv(_ConvNd):
             return [p for total in reversed(totals) for p in (total // 2, total - total // 2)]
         return [p for p in reversed(self.padding) for _ in range(2)]
 
+    @property
+    def _reversed_padding_repeated_twice(self) -> list[int]:
+        """The same by PyTorch's name, for which subclasses with a ``_conv_forward`` of their own ask."""
+        return self._widths()
+
     def forward(self, input: Tensor) -> Tensor:
         """The filters' answers to the input."""
         return self._conv_forward(input, self.weight, self.bias)

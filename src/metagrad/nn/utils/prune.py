@@ -7,6 +7,7 @@ buffer ``NAME_mask``, and a hook puts their product under the old name before ea
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def _compute_norm(t: Tensor, n: float | str, dim: int) -> Tensor:
     return vector_norm(t, order, tuple(d for d in range(t.ndim) if d != dim % t.ndim))
 
 
-class BasePruningMethod:
+class BasePruningMethod(ABC):
     """A rule that makes a mask: a subclass writes ``compute_mask(t, default_mask)``.
 
     PRUNING_TYPE: "unstructured" (sees the elements that are left, as a vector), "structured" (sees the channels that are
@@ -99,9 +100,9 @@ class BasePruningMethod:
         """Before forward: the masked parameter under its old name."""
         setattr(module, self._tensor_name, self.apply_mask(module))
 
+    @abstractmethod
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The new mask, 1 where t stays."""
-        raise NotImplementedError(f"{type(self).__name__} has no compute_mask")
 
     def apply_mask(self, module: Module) -> Tensor:
         """The parameter times its mask."""

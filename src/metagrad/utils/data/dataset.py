@@ -120,9 +120,13 @@ class StackDataset(Dataset[Any]):
     datasets: tuple[Any, ...] | dict[str, Any]
 
     def __init__(self, *args: Samples, **kwargs: Samples) -> None:
-        if bool(args) == bool(kwargs):
-            got = "both" if args else "none"
-            raise ValueError(f"StackDataset takes datasets by position (for tuples) or by name (for dicts), got {got}")
+        if args and kwargs:
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both types are "
+                "given."
+            )
+        if not args and not kwargs:
+            raise ValueError("At least one dataset should be passed")
         self.datasets = args or kwargs
         lengths = [len(d) for d in self._columns()]
         if len(set(lengths)) > 1:

@@ -60,9 +60,13 @@ class LoaderIterator(Iterator[Any]):
         batch = self._next_batch()
         self._given += 1
         if self._reported_length is not None and self._given > self._reported_length:
+            shares = (
+                "For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset replica at "
+                "each worker: check that each reads its own share."
+            )
             warn(
-                f"Length of IterableDataset {self._dataset!r} was reported to be {self._reported_length}, but "
-                f"{self._given} batches have been fetched. If it has workers, check that each reads its own share",
+                f"Length of IterableDataset {self._dataset!r} was reported to be {self._reported_length} (when accessing "
+                f"len(dataloader)), but {self._given} samples have been fetched. {shares if self._num_workers else ''}"
             )
         return batch
 
