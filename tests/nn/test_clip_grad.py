@@ -46,3 +46,9 @@ def test_a_norm_that_is_not_finite_spoils_what_it_does_in_pytorch(torch, bad):
         found.append((norm.item(), p.grad.tolist()))
     np.testing.assert_array_equal(found[0][0], found[1][0])
     np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+def test_a_generator_that_was_read_before_is_warned_of():
+    with pytest.warns(UserWarning, match="no gradient clipping will occur"):
+        assert clip_grad_norm_((p for p in ()), 1.0).item() == 0.0
+    assert clip_grad_norm_([], 1.0).item() == 0.0

@@ -56,3 +56,8 @@ def test_convolution_by_its_general_name(torch):
             for lib in (mg, torch)
         )
         assert ours == theirs
+
+
+def test_the_state_of_an_lstm_cell_is_a_pair():
+    with pytest.raises(TypeError, match="argument 'hx' .* must be tuple of Tensors, not Tensor"):
+        mg.nn.LSTMCell(3, 4)(mg.ones(5, 3), mg.ones(5, 4))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,10 @@ def clip_grad_norm_(
     >>> clip_grad_norm_([p], max_norm=1.0), p.grad
     (tensor(50.), tensor([0.6000, 0.8000]))
     """
+    read_once = isinstance(parameters, Generator)
     parameters = [parameters] if isinstance(parameters, Variable) else list(parameters)
+    if read_once and not parameters:
+        warn("`parameters` is an empty generator, no gradient clipping will occur.")
     total = get_total_norm(_grads(parameters), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total
