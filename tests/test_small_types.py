@@ -69,3 +69,9 @@ def test_results_of_functions_given_out_have_a_name_of_their_own():
 
 def test_nodes_of_trees_are_counted():
     assert [pytree.tree_structure(tree).num_nodes for tree in (1, [], [1, (2, {"a": 3})])] == [1, 1, 6]
+
+
+def test_a_shape_is_asked_whether_it_is_that_of_a_leaf():
+    assert pytree.LeafSpec() == pytree.tree_structure(1) and isinstance(pytree.LeafSpec(), pytree.TreeSpec)
+    shapes = [pytree.tree_structure(tree) for tree in (1, [1], ())]
+    assert [isinstance(shape, pytree.LeafSpec) for shape in shapes] == [True, False, False]

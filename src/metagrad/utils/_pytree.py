@@ -134,9 +134,17 @@ class TreeSpec(NamedTuple):
 PyTreeSpec = TreeSpec
 
 
-def LeafSpec() -> TreeSpec:
-    """The shape of a leaf."""
-    return TreeSpec(None, None, [])
+class _SpecOfALeaf(type):
+    def __instancecheck__(cls, spec: object) -> bool:
+        return isinstance(spec, TreeSpec) and spec.type is None
+
+
+class LeafSpec(metaclass=_SpecOfALeaf):
+    """The shape of a single leaf; ``isinstance(spec, LeafSpec)`` asks whether a shape is that."""
+
+    def __new__(cls) -> TreeSpec:  # type: ignore[misc]
+        """The shape."""
+        return TreeSpec(None, None, [])
 
 
 def _broadcast_to_and_flatten(tree: PyTree, treespec: TreeSpec, is_leaf: IsLeaf = None) -> list[Any] | None:
