@@ -126,3 +126,8 @@ def test_the_words_and_kinds_are_pytorchs(torch):
         assert re.search(words, str(error)), f"{name}: {error}"
         kinds = {"_LinAlgError": mg.linalg.LinAlgError, "TypeError": TypeError, "ValueError": ValueError}
         assert isinstance(ours, kinds.get(type(error).__name__, RuntimeError)), f"{name}: {type(ours).__name__}"
+
+
+def test_a_layer_of_one_number_is_refused():
+    with pytest.raises(RuntimeError, match="both arguments to linear need to be at least 1D, but they are 0D and 2D"):
+        mg.nn.functional.linear(mg.tensor(1.0), mg.ones(3, 1))

@@ -65,6 +65,8 @@ def unmultipliable(a: _Shape, b: _Shape) -> RuntimeError:
     >>> unmultipliable((3, 4), (3, 4)).args[0]
     'mat1 and mat2 shapes cannot be multiplied (3x4 and 3x4): the 4 columns of the first are not the 3 rows of the second'
     """
+    if not a:
+        return RuntimeError(f"both arguments to linear need to be at least 1D, but they are 0D and {len(b)}D")
     if len(a) == len(b) == 1:
         return RuntimeError(
             f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but "
