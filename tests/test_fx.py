@@ -1,5 +1,6 @@
 """``torch.fx``: the same nodes as PyTorch's, the same code, and graphs that are changed, copied and run."""
 
+import collections
 import copy
 import operator
 import pickle
@@ -366,3 +367,30 @@ def test_layers_of_classes_of_ones_own_are_looked_into():
 
     traced = fx.symbolic_trace(mg.nn.Sequential(Convolution(1, 1, 1)))
     assert [n.name for n in traced.graph.nodes] == ["input_1", "_0_weight", "_0_bias", "conv2d", "output"]
+
+
+def test_names_that_are_taken_are_numbered_as_pytorch_numbers_them():
+    shared = mg.nn.Linear(2, 2)
+    traced = fx.symbolic_trace(mg.nn.Sequential(shared, mg.nn.Sequential(shared, mg.nn.ReLU()), shared))
+    assert [n.name for n in traced.graph.nodes] == ["input_1", "_0", "_0_1", "_1_1", "_0_2", "output"]
+
+
+def test_of_overlapping_parts_the_first_is_replaced():
+    traced = fx.symbolic_trace(lambda x: mg.relu(mg.relu(mg.relu(x))))
+    found = fx.replace_pattern(traced, lambda x: mg.relu(mg.relu(x)), lambda x: mg.exp(x))
+    assert mg.allclose(traced(mg.tensor([-1.0, 1.0])), mg.tensor([-1.0, 1.0]).exp())
+    assert [match.anchor.name for match in found] == ["relu_1"]
+
+
+def test_a_method_is_traced_with_its_object_and_tuples_with_names_are_looked_into():
+    class Twice(mg.nn.Module):
+        def forward(self, x):
+            return self.scale(x) + 1
+
+        def scale(self, x):
+            return 2 * x
+
+    assert "def forward(self, x)" in fx.symbolic_trace(Twice.forward).code
+    Pair = collections.namedtuple("Pair", "a b")
+    joined = fx.symbolic_trace(lambda x: mg.cat(Pair(x, x)))
+    assert joined(mg.ones(2)).tolist() == [1, 1, 1, 1]

@@ -3,6 +3,7 @@
 import pytest
 
 import metagrad as mg
+import metagrad.nn.functional as F
 
 SECOND, WRITTEN = "a second time", "modified by an inplace operation"
 
@@ -102,3 +103,41 @@ def test_what_is_guarded_is_not_packed():
         tensors[0].zero_()
     back()
     assert tensors[0].grad.tolist() == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "activate",
+    [
+        lambda h: F.hardsigmoid(h, inplace=True),
+        lambda h: F.threshold(h, 0.1, 0.0, inplace=True),
+        lambda h: F.hardtanh(h, -0.2, 0.3, inplace=True),
+        lambda h: F.relu6(h, inplace=True),
+        lambda h: F.leaky_relu(h, 0.1, inplace=True),
+    ],
+)
+def test_what_an_activation_gave_in_place_may_be_written_to_if_its_gradient_needs_it_not(activate):
+    x = (mg.arange(9.0) / 5 - 0.5).requires_grad_()
+    h = x * 1.5
+    z = activate(h)
+    assert z is h
+    value = z.detach().clone()
+    with mg.no_grad():
+        expected = [(activate((x + d) * 1.5) - activate((x - d) * 1.5)) / (2 * d) for d in (1e-3,)][0]
+    h.add_(1)
+    h.sum().backward()
+    assert mg.allclose(x.grad, expected, atol=1e-3) and mg.equal(h.detach(), value + 1)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "uint8", "float32"])
+def test_a_number_with_a_gradient_is_written_where_a_mask_says_to_tensors_without_one_too(dtype):
+    x = mg.zeros(3, dtype=getattr(mg, dtype))
+    x[mg.tensor([True, False, True])] = mg.tensor(1.0, requires_grad=True)
+    assert x.tolist() == [1, 0, 1] and x.requires_grad == (dtype == "float32")
+
+
+def test_indices_along_a_dimension_are_those_of_the_call(lib):
+    x, i = lib.arange(6.0).reshape(2, 3).requires_grad_(), lib.tensor([[1], [2]])
+    y = lib.take_along_dim(x, i, 1)
+    i.zero_()
+    y.sum().backward()
+    assert x.grad.tolist() == [[0, 1, 0], [0, 0, 1]]

@@ -118,3 +118,9 @@ def test_the_ops_on_large_tensors(monkeypatch, name):
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1)
     for other, expected in zip((metagrad.from_numpy(y), 0.3, metagrad.from_numpy(y[:1])), small, strict=True):
         np.testing.assert_array_equal(bits(op(metagrad.from_numpy(x), other).numpy()), bits(expected))
+
+
+def test_of_a_file_in_memory_and_an_array_the_larger_is_found(tmp_path):
+    x = np.random.default_rng(0).standard_normal(600_000).astype(np.float32)
+    y = np.memmap(tmp_path / "numbers", np.float32, "w+", shape=x.shape)
+    assert (metagrad.maximum(metagrad.from_numpy(x), metagrad.from_numpy(y)).array == np.maximum(x, 0)).all()

@@ -57,3 +57,24 @@ def test_threads_end_when_another_number_is_asked_for(monkeypatch):
         assert not other.is_alive()
     finally:
         threads.set_num_threads(before)
+
+
+def test_jobs_are_done_by_threads_that_are_ended_meanwhile(monkeypatch):
+    monkeypatch.setattr(threads, "available", lambda: False)
+    before, started = threads.get_num_threads(), threading.Event()
+    try:
+        threads.set_num_threads(2)
+
+        def first():
+            started.wait(10)
+            threads.set_num_threads(3)
+            return 1
+
+        def second():
+            started.set()
+            return 2
+
+        assert threads.run_on_threads([first, second, lambda: 3, lambda: 4]) == [1, 2, 3, 4]
+        assert threads.run_on_threads([lambda: 1, lambda: 2]) == [1, 2]
+    finally:
+        threads.set_num_threads(before)

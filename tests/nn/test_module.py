@@ -381,3 +381,17 @@ def test_a_list_of_parameters_is_printed_as_pytorch_prints_it():
             for library in (metagrad, torch)
         )
         assert repr(ours).replace("metagrad", "torch") == repr(theirs)
+
+
+def test_a_module_under_two_names_is_asked_once_for_its_mode():
+    asked = []
+
+    class Asked(metagrad.nn.Module):
+        def train(self, mode=True):
+            asked.append(mode)
+            return super().train(mode)
+
+    child = Asked()
+    tree = metagrad.nn.Sequential(child, metagrad.nn.Sequential(child), child)
+    tree.train(), tree.eval()
+    assert asked == [True, True, False, False] and not child.training  # once by each of its two parents

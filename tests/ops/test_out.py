@@ -67,8 +67,10 @@ def test_a_method_refuses_out(name):
 
 @pytest.mark.parametrize("name", sorted(set(TAKERS) - FACTORIES))
 def test_an_unknown_name_is_refused_by_the_functions_name(name):
-    with pytest.raises(TypeError, match=rf"{TAKERS[name].__name__}\(\) .*(unexpected keyword|missing)"):
-        TAKERS[name](metagrad.ones(2, 2), colour="red")
+    function = TAKERS[name]  # which, where classes are asked, has within it the one that refuses
+    names = {function.__name__, getattr(getattr(function, "__wrapped__", function), "__name__", function.__name__)}
+    with pytest.raises(TypeError, match=rf"\b({'|'.join(names)})\(\) .*(unexpected keyword|missing)"):
+        function(metagrad.ones(2, 2), colour="red")
 
 
 @pytest.mark.parametrize("name", ["tanh", "add", "sum", "max", "cumsum", "linalg.inv", "fft.fft", "special.i0e"])

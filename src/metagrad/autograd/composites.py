@@ -65,16 +65,18 @@ def guarding(
         written: Any = function
         while hasattr(written, "__wrapped__"):
             written = written.__wrapped__
-        places = {name: written.__code__.co_varnames.index(name) for name in (*names, needed_by) if name}
+        places = [(name, written.__code__.co_varnames.index(name)) for name in (*names, needed_by) if name]
 
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             result = function(*args, **kwargs)
             outputs: Any = result if isinstance(result, tuple) else (result,)
-            if isinstance(outputs[0], Variable) and outputs[0]._grad_fn is not None:
-                given: list[Any] = [args[i] if i < len(args) else kwargs.get(name) for name, i in places.items()]
+            first = outputs[0]
+            if isinstance(first, Variable) and first._grad_fn is not None:
+                given: list[Any] = [args[i] if i < len(args) else kwargs.get(name) for name, i in places]
                 if not needed_by or given.pop().requires_grad:
-                    guard(outputs[0]._grad_fn, *given, *[outputs[i] for i in results if i < len(outputs)])
+                    needed = [x for x in given if x is not first]  # what an op in place was given is gone as it is
+                    guard(first._grad_fn, *needed, *[outputs[i] for i in results if i < len(outputs)])
             return result
 
         return guarded
@@ -83,12 +85,15 @@ def guarding(
 
 
 def guard(node: Any, *values: Any) -> None:
-    """Have a node guard the tensors among these values, and within lists of them; not where hooks pack what nodes save."""
-    if functions.saved_hooks:
+    """Have a node, if there is one, guard the tensors among these values, and within lists of them; not where hooks pack what
+    nodes save."""
+    if node is None or functions.saved_hooks:
         return
     node = node.as_edge()[0]
-    tensors: list[Any] = []
+    origins: list[functions.Origin] = []
     for value in values:
-        tensors.extend(value if isinstance(value, (list, tuple)) else (value,))
-    origins: list[functions.Origin] = [(None, x._counter, x._counter[0]) for x in tensors if isinstance(x, Variable)]
+        if isinstance(value, Variable):
+            origins.append((None, value._counter, value._counter[0]))
+        elif isinstance(value, (list, tuple)):
+            origins += [(None, x._counter, x._counter[0]) for x in value if isinstance(x, Variable)]
     node.origins = (*node.origins, *(origins or [functions.NOWHERE]))

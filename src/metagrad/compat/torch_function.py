@@ -94,7 +94,7 @@ def overloaded(args: Any, kwargs: Any = None) -> list[Any]:
     """Of the arguments, and of what is in lists and tuples among them, one of each class to be asked: subclasses first."""
     found: list[Any] = []
     for arg in (*args, *kwargs.values()) if kwargs else args:
-        for x in arg if arg.__class__ is list or arg.__class__ is tuple else (arg,):
+        for x in arg if isinstance(arg, (list, tuple)) else (arg,):
             kind = x.__class__
             if kind in _plain or not hasattr(kind, "__torch_function__") or any(kind is type(f) for f in found):
                 continue

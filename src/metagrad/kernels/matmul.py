@@ -99,15 +99,17 @@ def _products_of_many(a: Array, b: Array) -> Array | None:
     """The products of the matrices that leading dimensions number, by tiles, a thread taking some of them; None where BLAS,
     which is called for each of them, is not slower.
     """
-    if not (
-        a.__class__ is b.__class__ is np.ndarray and a.ndim >= 3 <= b.ndim and use_compiled(a, 0) and a.dtype is b.dtype
-    ):
+    if not (a.__class__ is b.__class__ is np.ndarray and a.ndim >= 3 <= b.ndim):
+        return None
+    if max(a.size * b.shape[-1], b.size * a.shape[-2]) < tuning.MANY_WORTH:  # as for most, who so lose little time
+        return None
+    if a.dtype is not b.dtype or not use_compiled(a, 0):
         return None
     (rows, depth), columns, width = a.shape[-2:], b.shape[-1], panel_width(a.dtype)
     if min(rows, depth) < tuning.MANY_LEAST or 4 * columns < 3 * width * -(-columns // width) or b.shape[-2] != depth:
         return None
-    outer, each = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows * depth * columns
-    count = math.prod(outer)
+    outer = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    count, each = math.prod(outer), rows * depth * columns
     if count < tuning.MANY_MATRICES or each > tuning.MANY_MOST or count * each < tuning.MANY_WORTH:
         return None
     down, along = b.strides[-2:]

@@ -129,7 +129,7 @@ def _smaller(x: Array | Number, y: Array | Number, out: Array) -> None:
 def _clips(ufunc: np.ufunc, x: Array | Number, y: Array | Number, out: Array) -> bool:
     """Whether the larger or smaller of floats and a number has been found by a clip."""
     if (
-        (y.__class__ is np.ndarray and y.ndim)
+        getattr(y, "ndim", 0)
         or not isinstance(x, np.ndarray)
         or not x.ndim
         or x.dtype != out.dtype

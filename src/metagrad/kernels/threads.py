@@ -135,12 +135,14 @@ class _Workers:
             self._asked.put(None)
 
 
-def _working() -> _Workers:
+def _begin(jobs: Sequence[Callable[[], Any]], done: SimpleQueue[Any]) -> None:
+    """Have jobs done, numbered from 1; under the lock, so that whoever ends the threads does so after these jobs."""
     global _workers
     with _lock:
         if _workers is None:
             _workers = _Workers(max(1, get_num_threads() - 1))
-        return _workers
+        for number, job in enumerate(jobs, 1):
+            _workers.begin(job, number, done)
 
 
 def _helpers() -> Helpers:
@@ -191,17 +193,14 @@ def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
     if available():
         return _helpers().run(jobs)
     done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
-    workers = _working()
-    for number, job in enumerate(jobs[1:], 1):
-        workers.begin(job, number, done)
+    _begin(jobs[1:], done)
     _here.is_sharing = True
     try:
         first = jobs[0]()
     finally:
         _here.is_sharing = False
-        others = sorted(
-            [done.get() for _ in jobs[1:]], key=itemgetter(0)
-        )  # waits for all, also if the first job failed
+        # Waits for all, also if the first job failed.
+        others = sorted([done.get() for _ in jobs[1:]], key=itemgetter(0))
     for _, _, error in others:
         if error is not None:
             raise error

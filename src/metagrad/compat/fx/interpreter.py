@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -165,10 +166,11 @@ class Transformer(Interpreter):
         return self.tracer.create_proxy("call_function", target, args, kwargs)
 
     def run_node(self, n: Node) -> Any:
-        """What one step gives; its notes are kept."""
+        """What one step gives; its notes are kept, by each of the steps that it becomes."""
+        last = next(iter(reversed(self.new_graph.nodes)), None)
         found = super().run_node(n)
-        if isinstance(found, Proxy) and n.op != "output":
-            found.node.meta.update({key: value for key, value in n.meta.items() if key not in found.node.meta})
+        for made in itertools.takewhile(lambda node: node is not last, reversed(self.new_graph.nodes)):
+            made.meta.update({key: value for key, value in n.meta.items() if key not in made.meta})
         return found
 
     def transform(self) -> GraphModule:

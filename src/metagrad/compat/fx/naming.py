@@ -60,10 +60,8 @@ class Namespace:
         candidate = re.sub(r"[^0-9a-zA-Z_]+", "_", candidate) or "_unnamed"
         if candidate[0].isdigit():
             candidate = f"_{candidate}"
-        numbered = re.fullmatch(r"(.*)_(\d+)", candidate)
+        numbered = re.fullmatch(r"(.+)_(\d+)", candidate)
         base, number = (numbered[1], int(numbered[2])) if numbered else (candidate, self._last.get(candidate, 0))
-        if not numbered and number:
-            candidate = f"{base}_{number}"
         while candidate in self._used or candidate in _TAKEN:
             number += 1
             candidate = f"{base}_{number}"

@@ -137,7 +137,8 @@ def python_code(graph: Any, root: str) -> PythonCode:
     printer = _Printer(root)
     nodes = list(graph.nodes)
     unused = _last_uses(nodes)
-    parameters, lines, returned = [root], [], ""
+    is_method = bool(nodes) and nodes[0].op == "placeholder" and nodes[0].target == root
+    parameters, lines, returned = [] if is_method else [root], [], ""
     for node in nodes:
         if node.op == "placeholder":
             kind = "" if node.type is None else f" : {printer.annotation(node.type)}"

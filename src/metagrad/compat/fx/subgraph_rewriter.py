@@ -15,7 +15,7 @@ __all__ = ["Match", "replace_pattern"]
 
 
 class Match(NamedTuple):
-    """A part that was found: its last node, and the node for each of the pattern's."""
+    """A part that was found: the pattern's last node, and the node for each of the pattern's."""
 
     anchor: Node
     nodes_map: dict[Node, Node]
@@ -78,11 +78,11 @@ def _results_of(graph: Graph) -> list[Node]:
 
 
 def _found(graph: Graph, pattern: Graph) -> list[dict[Node, Node]]:
-    """All parts that look like the pattern and have no node in common, from the last to the first."""
+    """All parts that look like the pattern and have no node in common, from the first to the last."""
     results = _results_of(pattern)
     taken: set[Node] = set()
     parts: list[dict[Node, Node]] = []
-    for node in reversed(graph.nodes):
+    for node in graph.nodes:
         pairs: dict[Node, Node] = {}
         if not _same(results[-1], node, pairs):
             continue
@@ -119,7 +119,7 @@ def replace_pattern(
     wanted, new = _graph_of(pattern), _graph_of(replacement)
     matches: list[Match] = []
     stands_for: dict[Node, Any] = {}  # what took the place of a node that was replaced
-    for pairs in reversed(_found(gm.graph, wanted)):
+    for pairs in _found(gm.graph, wanted):
         results = _results_of(wanted)
         inputs = [stands_for.get(pairs[n], pairs[n]) for n in wanted.nodes if n.op == "placeholder"]
         copies: dict[Node, Any] = dict(zip([n for n in new.nodes if n.op == "placeholder"], inputs, strict=True))
@@ -134,7 +134,7 @@ def replace_pattern(
             found = pairs.get(node)
             if node.op not in ("placeholder", "output") and found is not None and not found.users and not found._erased:
                 gm.graph.erase_node(found)
-        matches.append(Match(pairs[results[-1]], pairs))
+        matches.append(Match(results[-1], pairs))
     if isinstance(replacement, Module):
         for n in new.nodes:
             if n.op in ("get_attr", "call_module") and not _has(gm, str(n.target)):

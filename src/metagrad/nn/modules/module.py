@@ -322,9 +322,8 @@ class Module(Hooked, Placement, StateKeeper):
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
-        for module in self._modules.values():
-            if module is not None:
-                module.train(mode)  # which it may have in a way of its own
+        for module in self.children():
+            module.train(mode)  # which it may have in a way of its own
         return self
 
     def eval(self) -> Self:

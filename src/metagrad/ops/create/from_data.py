@@ -16,11 +16,11 @@ from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn, warn_once
 from metagrad.ops.argument_types import is_sequence
+from metagrad.ops.create.creation import finished
 from metagrad.ops.fitting import check_range
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
-from metagrad.ops.create.creation import finished
 
 __all__ = ["as_tensor", "tensor"]
 

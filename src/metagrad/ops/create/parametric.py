@@ -17,12 +17,12 @@ from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import shape_of, takes_out_by
 from metagrad.ops.create.creation import finished
 from metagrad.ops.create.random import Generator, numpy_generator, source
+from metagrad.ops.create.random_arrays import continuous, normal_array, where_to
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
-from metagrad.ops.create.random_arrays import continuous, normal_array, where_to
 
 __all__ = ["bernoulli", "binomial", "multinomial", "normal", "poisson"]
 

@@ -77,7 +77,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     around = broadcast_shapes((*shape[:d], 1, *shape[d + 1 :]), (*wanted[:d], 1, *wanted[d + 1 :])) if shape else ()
     full = [(*around[:d], n[d], *around[d + 1 :]) if shape else () for n in (shape, wanted)]
     n = shape[d] if shape else 1
-    return gather(expand(input, full[0]), d, expand(_from_front(indices, n), full[1]))
+    return gather(expand(input, full[0]), d, expand(_from_front(indices.clone(), n), full[1]))  # which nobody writes to
 
 
 def _from_front(indices: Tensor, n: int) -> Tensor:

@@ -56,7 +56,7 @@ def permute(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
             "permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
             f"dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
         )
-    if len({d % ndim for d in order if -ndim <= d < ndim}) < len([d for d in order if -ndim <= d < ndim]):
+    if ndim and len({d % ndim for d in order}) < ndim and all(-ndim <= d < ndim for d in order):
         raise RuntimeError(f"permute(): duplicate dims are not allowed, got {order}.")
     return Permute.apply(input, dims=dimensions(order, ndim) if ndim else ())
 

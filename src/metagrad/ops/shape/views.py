@@ -12,6 +12,7 @@ from metagrad.autograd.transforms import opened, shares
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, conjugated, inherit, negated, shares_memory
 from metagrad.base import dtypes
+from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array, Dims, Sizes
 from metagrad.kernels.copying import reshaped
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, axes, dimension, given, shape_of
@@ -125,18 +126,16 @@ def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
     """The same bytes as numbers of another dtype: the last dimension grows or shrinks with their size."""
     ours, theirs, shape = input.dtype.itemsize, kind.itemsize, tuple(input.shape)
     if ours != theirs:
-        what = ""
+        what, found = "", ""
         if not shape:
             what = "self.dim() cannot be 0"
         elif input.array.size and input.array.strides[-1] != ours:
-            what = "self.stride(-1) must be 1"
+            what, found = "self.stride(-1) must be 1", f", but got {input.array.strides[-1] // ours}"
         elif shape[-1] * ours % theirs:
-            what = f"self.size(-1) must be divisible by {theirs // ours}"
+            what, found = f"self.size(-1) must be divisible by {theirs // ours}", f", but got {shape[-1]}"
         if what:
             names = f"{dtypes.scalar_name(input.dtype)} as {dtypes.scalar_name(kind)}"
-            raise RuntimeError(
-                f"{what} to view {names} (different element sizes), but got {shape[-1:] and input.stride()}"
-            )
+            raise RuntimeError(f"{what} to view {names} (different element sizes){found}")
     if ours < theirs:
         _check_alignment(input.array, theirs)
     if ours != theirs and id(input) in conjugated or kind is not input.dtype and id(input) in negated:
@@ -158,7 +157,7 @@ def _check_alignment(x: Array, size: int) -> None:
     owner = x
     while isinstance(getattr(owner, "base", None), np.ndarray):
         owner = owner.base
-    start = x.__array_interface__["data"][0] - owner.__array_interface__["data"][0] if isinstance(x, np.ndarray) else 0
+    start = place_of(x) - place_of(owner) if isinstance(x, np.ndarray) else 0
     for name, n in (("storage_offset()", start), *((f"stride({d})", s) for d, s in enumerate(x.strides[:-1]))):
         if n % size:
             raise RuntimeError(
