@@ -52,6 +52,25 @@ def test_activations(both, name, shape, dtype):
         np.testing.assert_allclose(here, there, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_hooks_and_notes_of_an_activations_node_are_no_numbers_of_its_op(both, name):
+    def gradients():
+        x = metagrad.tensor(numbers((33, 65), "float32")[3:].clip(-3, 3), requires_grad=True)
+        y = ACTIVATIONS[name](x)
+        y.retain_grad()
+        y.register_hook(lambda grad: 2 * grad)
+        y.grad_fn.metadata["note"] = "anything"
+        y.grad_fn.register_prehook(lambda grads: None)
+        y.sum().backward()
+        hooked, x.grad = x.grad.clone(), None
+        ACTIVATIONS[name](x).sum().backward()
+        assert (y.grad == 2).all()
+        np.testing.assert_allclose(hooked.numpy(), 2 * x.grad.numpy(), rtol=1e-5, atol=1e-5)
+        return hooked.numpy()
+
+    both(gradients)
+
+
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("last", [1.0, 0.0, -0.0, -1.0, np.nan])
 def test_blocks_of_positive_numbers_need_no_exponential(both, last, dtype):

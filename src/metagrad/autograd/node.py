@@ -16,6 +16,9 @@ from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 
+# What a node may have beside what its op keeps for the gradient.
+BESIDE = frozenset({"attended", "result_hooks", "node_hooks", "unpack", "_metadata", "_known_as"})
+
 
 class Node:
     """What programs that walk the graph from ``tensor.grad_fn`` may ask of a node, by PyTorch's names."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node import BESIDE
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
@@ -55,7 +56,8 @@ def forward_by_loop(
 def backward_by_loop(node: Function, loop: Callable[..., None], grad: Array) -> Array:
     """The gradient of x."""
     out = np.empty_like(grad)
-    run_loop(loop, node.saved[0], grad, out, numbers=node.__dict__)
+    numbers = {name: number for name, number in node.__dict__.items() if name not in BESIDE}
+    run_loop(loop, node.saved[0], grad, out, numbers=numbers)
     return out
 
 
