@@ -24,6 +24,7 @@ class ByElement(Together):
     ==================  ==========================================================================================
     ``like_param``      the names of the arrays it may remember
     ``optional``        those of them that only some settings need
+    ``decays``          whether weights decay: where not, whatever a group says
     ``counts``          the names of the 0-d numbers it remembers, and what they are before the first step
     ``remembered``      the names of the arrays that these settings need, in the formula's order; None: not this one
     ``first``           what such an array is full of before the first step
@@ -35,6 +36,7 @@ class ByElement(Together):
 
     optional: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[dict[str, float]] = {"step": 0.0}
+    decays: ClassVar[bool] = True
     formula: ClassVar[Callable[..., None]]
 
     def remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
@@ -103,7 +105,7 @@ class ByElement(Together):
 
     def _settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """What ``_chunk`` needs beside the arrays in step t."""
-        decay = float(group["weight_decay"]) if "weight_decay" in self.defaults else 0.0  # Rprop has none
+        decay = float(group.get("weight_decay", 0.0)) if self.decays else 0.0
         shrink = float(group["lr"]) * decay if decay and group.get("decoupled_weight_decay") else 0.0
         return self.formula, group["maximize"], 0.0 if shrink else decay, shrink, self.settings(t, state, group)
 

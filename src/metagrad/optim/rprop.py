@@ -28,6 +28,7 @@ class Rprop(ByElement):
     """
 
     like_param = ("prev", "step_size")
+    decays = False
 
     def __init__(
         self,
