@@ -196,9 +196,9 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     does not fit the size, and NotImplementedError for another number of axes.
 
     >>> import metagrad
-    >>> metagrad.nn.functional.affine_grid(metagrad.eye(2, 3).unsqueeze(0), (1, 1, 1, 2), align_corners=True)
-    tensor([[[[-1.,  0.],
-              [ 1.,  0.]]]])
+    >>> metagrad.nn.functional.affine_grid(metagrad.eye(2, 3).unsqueeze(0), (1, 1, 1, 2), align_corners=False)
+    tensor([[[[-0.5000,  0.0000],
+              [ 0.5000,  0.0000]]]])
     """
     if theta.dtype.category != 2:
         raise ValueError(f"affine_grid: Expected theta to have floating point type, but got {theta.dtype}")
