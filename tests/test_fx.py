@@ -394,3 +394,24 @@ def test_a_method_is_traced_with_its_object_and_tuples_with_names_are_looked_int
     Pair = collections.namedtuple("Pair", "a b")
     joined = fx.symbolic_trace(lambda x: mg.cat(Pair(x, x)))
     assert joined(mg.ones(2)).tolist() == [1, 1, 1, 1]
+
+
+def test_a_tracer_may_make_proxies_in_a_way_of_its_own():
+    class Noting(fx.Tracer):
+        seen = ()
+
+        def create_proxy(self, kind, target, args, kwargs, name=None, type_expr=None):
+            self.seen = (*self.seen, kind)
+            return super().create_proxy(kind, target, args, kwargs, name, type_expr)
+
+    class Scaled(mg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = mg.nn.Parameter(mg.ones(2))
+
+        def forward(self, x):
+            return x * self.scale
+
+    tracer = Noting()
+    tracer.trace(Scaled())
+    assert tracer.seen == ("placeholder", "get_attr", "call_function")

@@ -140,12 +140,10 @@ class Tracer(TracerBase):
         for path, tensor in named:
             if tensor is attr_val:
                 if path not in parameter_proxy_cache:
-                    known = (
-                        functools.partial(ParameterProxy, self, name=path, param=attr_val)
-                        if self.param_shapes_constant
-                        else None
-                    )
-                    parameter_proxy_cache[path] = self.create_proxy("get_attr", path, (), {}, proxy_factory_fn=known)
+                    made: dict[str, Any] = {}  # a program's tracer may have a ``create_proxy`` without this argument
+                    if self.param_shapes_constant:
+                        made["proxy_factory_fn"] = functools.partial(ParameterProxy, self, name=path, param=attr_val)
+                    parameter_proxy_cache[path] = self.create_proxy("get_attr", path, (), {}, **made)
                 return parameter_proxy_cache[path]
         return attr_val
 
