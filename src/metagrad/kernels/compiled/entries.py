@@ -52,13 +52,16 @@ def work_of(
     for n in numbers:
         are_ints.append(isinstance(n, int))
         values.append(n if are_ints[-1] else bits_of(n))
-    same = _same_places(arrays, places, len(parts)) if len(set(places)) < len(places) else None
-    return Work(_address((loop, len(parts), tuple(kinds), tuple(are_ints), same)), array("q", values))
+    same = same_places(arrays, places, [True] * len(parts) + [False] * len(whole))
+    key = (loop, len(parts), tuple(kinds), tuple(are_ints), same)
+    return Work(address_of(key, _compiled, _addresses), array("q", values))
 
 
-def _same_places(arrays: Sequence[Array], places: Sequence[int], cuts: int) -> tuple[int, ...]:
-    """Of each array, which is the first one of its place, shape and dtype, and cut or not as it is."""
-    seen = [(place, a.shape, a.dtype.char, i < cuts) for i, (a, place) in enumerate(zip(arrays, places, strict=True))]
+def same_places(arrays: Sequence[Array], places: Sequence[int], uses: Sequence[Any]) -> tuple[int, ...]:
+    """Of each array, which is the first one of its place, shape, dtype and use."""
+    if len(set(places)) == len(places):  # as for nearly all
+        return tuple(range(len(places)))
+    seen = [(place, a.shape, a.dtype.char, use) for a, place, use in zip(arrays, places, uses, strict=True)]
     return tuple([seen.index(s) for s in seen])
 
 
@@ -79,19 +82,17 @@ _addresses: dict[_Key, int] = {}
 _alive: list[Any] = []
 
 
-def _address(key: _Key) -> int:
-    found = _addresses.get(key)
+def address_of(key: _Key, compiled: Callable[..., int], addresses: dict[_Key, int]) -> int:
+    """What is at hand for a key, or ``compiled(*key)``, once."""
+    found = addresses.get(key)
     if found is None:
         with compiling:
-            found = _addresses[key] = _addresses.get(key) or _compiled(*key)
+            found = addresses[key] = addresses.get(key) or compiled(*key)
     return found
 
 
-def _compiled(
-    loop: Native, parts: int, kinds: Sequence[_Kind], are_ints: Sequence[bool], same: Sequence[int] | None
-) -> int:
+def _compiled(loop: Native, parts: int, kinds: Sequence[_Kind], are_ints: Sequence[bool], same: Sequence[int]) -> int:
     """The address of a new entry."""
-    same = range(len(kinds)) if same is None else same
     arrays = [f"{k}{n}{i}" for (k, n), i in zip(kinds, same, strict=True)]
     name = "_".join([loop.function.__name__, *arrays, *[str(int(n)) for n in are_ints], str(parts)])
     return around(loop, printed(parts, kinds, are_ints, same), name)

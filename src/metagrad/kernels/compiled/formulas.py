@@ -29,8 +29,7 @@ import numpy as np
 
 from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array, Number
-from metagrad.kernels.compiled.compiler import compiling
-from metagrad.kernels.compiled.entries import NAMES, Work, at_address, bits_of
+from metagrad.kernels.compiled.entries import NAMES, Work, address_of, at_address, bits_of, same_places
 from metagrad.kernels.compiled.expressions import FUNCTIONS, RARE, SPECIAL, text_of
 
 _BLOCK = 1024  # elements that are looked at for rare arguments, and then worked on while the cache has them
@@ -54,20 +53,12 @@ class NotPrintable(Exception):
 def work_of(program: Program, arrays: Sequence[Array], numbers: Sequence[Number]) -> Work:
     """The work of a program on these arrays, which are contiguous."""
     values: list[Any] = []
-    seen: list[Any] = []
-    same: list[int] = []
-    for i, (a, form) in enumerate(zip(arrays, program.forms, strict=True)):
-        place, shape = place_of(a), a.shape
-        values += (place, *shape)
-        seen.append((place, shape, a.dtype.char, form))
-        same.append(seen.index(seen[i]))
+    places = [place_of(a) for a in arrays]
+    for a, place in zip(arrays, places, strict=True):
+        values += (place, *a.shape)
     values += map(bits_of, numbers)
-    key = (program, tuple(same))
-    address = _addresses.get(key)
-    if address is None:
-        with compiling:
-            address = _addresses[key] = _addresses.get(key) or _compiled(*key)
-    return Work(address, array("q", values))
+    same = same_places(arrays, places, program.forms)
+    return Work(address_of((program, same), _compiled, _addresses), array("q", values))
 
 
 _addresses: dict[Any, int] = {}

@@ -25,8 +25,7 @@ from typing import Any
 
 from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import compiling
-from metagrad.kernels.compiled.entries import NAMES, Work, around, bits_of
+from metagrad.kernels.compiled.entries import NAMES, Work, address_of, around, bits_of
 
 Group = tuple[int, list[int]]  # the number of its elements, and where its arrays are in memory
 
@@ -49,11 +48,7 @@ def work_of_several(
         values.append(end)
         values += places
     key = loop, len(groups[0][1]), len(numbers), kind
-    address = _addresses.get(key)
-    if address is None:
-        with compiling:
-            address = _addresses[key] = _addresses.get(key) or _compiled(*key)
-    return Work(address, array("q", values)), end
+    return Work(address_of(key, _compiled, _addresses), array("q", values)), end
 
 
 _addresses: dict[Any, int] = {}
