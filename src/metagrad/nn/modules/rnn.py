@@ -218,22 +218,14 @@ class RNNBase(RecurrentChecks, Module):
         y, *final = OneSequence.apply_many(x, *initial, *weights, **settings, from_zero=not initial)
         return y, tuple(final)
 
-    def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
-        rows = self.num_layers * (2 if self.bidirectional else 1)
-        shapes = [(rows, batch, self.proj_size or self.hidden_size)]
-        return [*shapes, (rows, batch, self.hidden_size)] if self.mode == "LSTM" else shapes
-
     def _initial(self, given: State | None, batch: int, like: Tensor) -> State:
         """The given initial states, checked, or zeros."""
         shapes = self._state_shapes(batch)
         if given is None:
             return tuple(zeros(shape, dtype=like.dtype, device=like.device) for shape in shapes)
         for i, (name, state, shape) in enumerate(zip(("hidden", "cell"), given, shapes, strict=False)):
-            if tuple(state.shape) != shape:
-                what = "Expected hidden size" if len(shapes) == 1 else f"Expected hidden[{i}] size"
-                raise RuntimeError(
-                    f"{what} {shape}, got {list(state.shape)}: (num_layers * directions, batch, features)"
-                )
+            what = "Expected hidden size" if len(shapes) == 1 else f"Expected hidden[{i}] size"
+            self.check_hidden_size(state, shape, f"{what} {{}}, got {{}}: (num_layers * directions, batch, features)")
             if state.dtype != like.dtype:
                 raise RuntimeError(
                     f"the initial {name} state is {state.dtype}, the input {like.dtype}: convert one of them"
@@ -241,10 +233,7 @@ class RNNBase(RecurrentChecks, Module):
         return tuple(given)
 
     def _check_input(self, x: Tensor) -> None:
-        if x.array.shape[-1] != self.input_size:
-            raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.array.shape[-1]}"
-            )
+        self._check_features(x)
         weight = self.weight_ih_l0
         if x.dtype != weight.dtype:
             raise ValueError(

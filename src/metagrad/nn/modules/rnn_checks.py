@@ -19,27 +19,35 @@ class RecurrentChecks:
     batch_first: bool
     bidirectional: bool
 
+    def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
+        """The shapes of h_0, (L·D, B, P), and of an LSTM's c_0, (L·D, B, H)."""
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        shapes = [(rows, batch, self.proj_size or self.hidden_size)]
+        return [*shapes, (rows, batch, self.hidden_size)] if self.mode == "LSTM" else shapes
+
+    def _check_features(self, x: Tensor) -> None:
+        if x.array.shape[-1] != self.input_size:
+            raise RuntimeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.array.shape[-1]}"
+            )
+
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise RuntimeError unless the input has the right number of dimensions, and of features."""
         dims = 3 if batch_sizes is None else 2
         if input.dim() != dims:
             raise RuntimeError(f"input must have {dims} dimensions, got {input.dim()}")
-        if input.size(-1) != self.input_size:
-            raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.size(-1)}"
-            )
+        self._check_features(input)
 
     def get_expected_hidden_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
         """The shape of h_0: (L·D, B, P)."""
-        return self._rows_and_sequences(input, batch_sizes) + (self.proj_size or self.hidden_size,)
+        return self._state_shapes(self._sequences(input, batch_sizes))[0]
 
     def get_expected_cell_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
         """The shape of an LSTM's c_0: (L·D, B, H)."""
-        return self._rows_and_sequences(input, batch_sizes) + (self.hidden_size,)
+        return self._state_shapes(self._sequences(input, batch_sizes))[-1]
 
-    def _rows_and_sequences(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int]:
-        sequences = input.size(0 if self.batch_first else 1) if batch_sizes is None else int(batch_sizes[0])
-        return self.num_layers * (2 if self.bidirectional else 1), sequences
+    def _sequences(self, input: Tensor, batch_sizes: Tensor | None) -> int:
+        return input.size(0 if self.batch_first else 1) if batch_sizes is None else int(batch_sizes[0])
 
     def check_hidden_size(
         self, hx: Tensor, expected_hidden_size: tuple[int, int, int], msg: str = "Expected hidden size {}, got {}"
