@@ -19,6 +19,7 @@ from typing import Any
 from metagrad.compat.custom_ops import CustomOpDef
 from metagrad.nn import functional
 from metagrad.tensors.tensor import Tensor
+from metagrad.utils._pytree import tensors_in
 
 __all__ = [
     "CustomOpDef", "Library", "OpCheckError", "custom_op", "define", "get_ctx", "impl", "impl_abstract", "infer_schema",
@@ -141,16 +142,10 @@ def opcheck(
     return found
 
 
-def _leaves(values: Any) -> list[Tensor]:
-    if isinstance(values, (list, tuple, dict)):
-        return [x for part in (values.values() if isinstance(values, dict) else values) for x in _leaves(part)]
-    return [values] if isinstance(values, Tensor) else []
-
-
 def _writes(op: Any, args: Any, kwargs: Any) -> str | None:
-    given = _leaves((args, kwargs))
+    given = tensors_in((args, kwargs))
     before = [x._version for x in given]
-    results = _leaves([op(*args, **kwargs)])
+    results = tensors_in([op(*args, **kwargs)])
     if not getattr(op, "mutates", ()) and any(x._version != n for x, n in zip(given, before, strict=True)):
         return "an argument that was written to: the schema says that it is not"
     if any(y is x for x in given for y in results):
@@ -161,7 +156,7 @@ def _writes(op: Any, args: Any, kwargs: Any) -> str | None:
 def _misshapes(op: Any, args: Any, kwargs: Any) -> str | None:
     if getattr(op, "fake", None) is None:
         return None
-    given = [[(tuple(x.shape), x.dtype) for x in _leaves([f(*args, **kwargs)])] for f in (op, op.fake)]
+    given = [[(tuple(x.shape), x.dtype) for x in tensors_in([f(*args, **kwargs)])] for f in (op, op.fake)]
     return None if given[0] == given[1] else f"shapes and dtypes {given[1]} of the fake, where the op has {given[0]}"
 
 

@@ -288,12 +288,18 @@ class Node:
         return f"{head}{target}](args = {_with_marks(self.args)}, kwargs = {_with_marks(self.kwargs)})"
 
 
+def bracketed(
+    arg: list[Any] | tuple[Any, ...] | dict[Any, Any], part: Callable[[Any], str], key: Callable[[Any], str]
+) -> str:
+    """A list, tuple or dict as it is written, of the texts of its parts and keys."""
+    if isinstance(arg, dict):
+        return f"{{{', '.join(f'{key(name)}: {part(value)}' for name, value in arg.items())}}}"
+    inside = ", ".join(map(part, arg))
+    return f"[{inside}]" if isinstance(arg, list) else f"({inside}{',' if len(arg) == 1 else ''})"
+
+
 def _with_marks(arg: Any) -> str:
     """Arguments as text, with % before the names of nodes."""
-    if isinstance(arg, list):
-        return f"[{', '.join(map(_with_marks, arg))}]"
-    if isinstance(arg, tuple):
-        return f"({', '.join(map(_with_marks, arg))}{',' if len(arg) == 1 else ''})"
-    if isinstance(arg, dict):
-        return f"{{{', '.join(f'{key}: {_with_marks(value)}' for key, value in arg.items())}}}"
+    if isinstance(arg, (list, tuple, dict)):
+        return bracketed(arg, _with_marks, str)
     return f"%{arg.name}" if isinstance(arg, Node) else str(arg)

@@ -11,7 +11,7 @@ from typing import Any
 from metagrad.base import dtypes
 from metagrad.base.layouts import layout, memory_format
 from metagrad.compat.fx.naming import Namespace, of_generated_programs
-from metagrad.compat.fx.node import Node, public_name, qualified_name, type_text
+from metagrad.compat.fx.node import Node, bracketed, public_name, qualified_name, type_text
 
 __all__ = ["PythonCode", "python_code"]
 
@@ -73,12 +73,8 @@ class _Printer:
             return arg.name
         if isinstance(arg, tuple) and hasattr(arg, "_fields"):
             return f"{self.name(type(arg))}({', '.join(map(self.text, arg))})"
-        if isinstance(arg, tuple):
-            return f"({', '.join(map(self.text, arg))}{',' if len(arg) == 1 else ''})"
-        if isinstance(arg, list):
-            return f"[{', '.join(map(self.text, arg))}]"
-        if isinstance(arg, dict):
-            return f"{{{', '.join(f'{key!r}: {self.text(value)}' for key, value in arg.items())}}}"
+        if isinstance(arg, (list, tuple, dict)):
+            return bracketed(arg, self.text, repr)
         if isinstance(arg, slice):
             return f"slice({self.text(arg.start)}, {self.text(arg.stop)}, {self.text(arg.step)})"
         if isinstance(arg, enum.Enum):
