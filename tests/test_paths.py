@@ -267,7 +267,7 @@ def test_trees_are_flattened_as_pytorch_does(torch):
         assert back == tree and type(back) is type(tree)
         double = lambda x: (x, x)  # noqa: E731
         assert ours.tree_map(double, tree) == theirs.tree_map(double, tree)
-    with pytest.raises(ValueError, match="2 leaves for a tree that has 1"):
+    with pytest.raises(ValueError, match="has length 2 but the spec refers to a pytree that holds 1 items"):
         ours.tree_unflatten([1, 2], ours.tree_flatten([1])[1])
 
 

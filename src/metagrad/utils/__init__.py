@@ -10,6 +10,7 @@
 ``hooks.py``        what registering a hook returns
 ``_pytree.py``      nested containers as lists of leaves
 ``tree_nodes.py``   kinds of containers, and what their parts are called
+``tree_specs.py``   shapes of trees, compared and written
 ``dlpack.py``       arrays from and to other libraries
 ==================  ======================================================
 """

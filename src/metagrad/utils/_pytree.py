@@ -7,36 +7,46 @@ everything else is a leaf, None among it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from metagrad.autograd.variable import Variable
 from metagrad.utils.tree_nodes import (
+    BUILTIN_TYPES,
+    STANDARD_DICT_TYPES,
     SUPPORTED_NODES,
     Context,
     DictKey,
+    DumpableContext,
     FlattenFn,
     FlattenFunc,
+    FromDumpableContextFn,
     GetAttrKey,
+    KeyEntry,
     KeyPath,
     MappingKey,
     NodeDef,
     PyTree,
     SequenceKey,
+    ToDumpableContextFn,
     UnflattenFn,
     UnflattenFunc,
+    is_constant_class,
     is_namedtuple,
     is_namedtuple_class,
     is_namedtuple_instance,
+    is_structseq,
+    is_structseq_class,
+    is_structseq_instance,
     key_get,
     keystr,
-    node_of,
     register_constant,
     register_dataclass,
     register_pytree_node,
-    sequence_keys,
 )  # fmt: skip
 
 # under the names by which programs know them in PyTorch
+from metagrad.utils.tree_nodes import _deregister_pytree_node as _deregister_pytree_node
 from metagrad.utils.tree_nodes import _dict_flatten as _dict_flatten
 from metagrad.utils.tree_nodes import _dict_flatten_with_keys as _dict_flatten_with_keys
 from metagrad.utils.tree_nodes import _dict_unflatten as _dict_unflatten
@@ -45,20 +55,39 @@ from metagrad.utils.tree_nodes import _list_flatten as _list_flatten
 from metagrad.utils.tree_nodes import _list_unflatten as _list_unflatten
 from metagrad.utils.tree_nodes import _namedtuple_flatten as _namedtuple_flatten
 from metagrad.utils.tree_nodes import _namedtuple_unflatten as _namedtuple_unflatten
+from metagrad.utils.tree_nodes import _private_register_pytree_node as _private_register_pytree_node
+from metagrad.utils.tree_nodes import _register_namedtuple as _register_namedtuple
 from metagrad.utils.tree_nodes import _register_pytree_node as _register_pytree_node
 from metagrad.utils.tree_nodes import _tuple_flatten as _tuple_flatten
 from metagrad.utils.tree_nodes import _tuple_unflatten as _tuple_unflatten
+from metagrad.utils.tree_specs import (
+    DEFAULT_TREESPEC_SERIALIZATION_PROTOCOL,
+    LeafSpec,
+    PyTreeSpec,
+    TreeSpec,
+    _checked,
+    treespec_dict,
+    treespec_dumps,
+    treespec_leaf,
+    treespec_loads,
+    treespec_pprint,
+    treespec_tuple,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "SUPPORTED_NODES", "Context", "DictKey", "FlattenFn", "FlattenFunc", "GetAttrKey", "KeyPath", "LeafSpec", "MappingKey",
-    "PyTree", "SequenceKey", "TreeSpec", "UnflattenFn", "UnflattenFunc", "is_namedtuple", "is_namedtuple_class",
-    "is_namedtuple_instance", "key_get", "keystr", "register_constant", "register_dataclass", "register_pytree_node",
-    "tree_all", "tree_all_only", "tree_any", "tree_any_only", "tree_flatten", "tree_flatten_with_path", "tree_is_leaf",
-    "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_map", "tree_map_", "tree_map_only", "tree_map_only_",
-    "tree_map_with_path", "tree_structure", "tree_unflatten",
+    "BUILTIN_TYPES", "Context", "DEFAULT_TREESPEC_SERIALIZATION_PROTOCOL", "DictKey", "DumpableContext", "FlattenFn",
+    "FlattenFunc", "FromDumpableContextFn", "GetAttrKey", "KeyEntry", "KeyPath", "LeafSpec", "MappingKey", "NodeDef",
+    "PyTree", "PyTreeSpec", "STANDARD_DICT_TYPES", "SUPPORTED_NODES", "SequenceKey", "ToDumpableContextFn", "TreeSpec",
+    "UnflattenFn", "UnflattenFunc", "arg_tree_leaves", "is_constant_class", "is_namedtuple", "is_namedtuple_class",
+    "is_namedtuple_instance", "is_structseq", "is_structseq_class", "is_structseq_instance", "key_get", "keystr", "map_only",
+    "register_constant", "register_dataclass", "register_pytree_node", "tree_all", "tree_all_only", "tree_any",
+    "tree_any_only", "tree_flatten", "tree_flatten_with_path", "tree_is_leaf", "tree_iter", "tree_leaves",
+    "tree_leaves_with_path", "tree_map", "tree_map_", "tree_map_only", "tree_map_only_", "tree_map_with_path",
+    "tree_structure", "tree_unflatten", "treespec_dict", "treespec_dumps", "treespec_leaf", "treespec_loads",
+    "treespec_pprint", "treespec_tuple",
 ]  # fmt: skip
 
 IsLeaf: TypeAlias = "Callable[[PyTree], bool] | None"
@@ -70,81 +99,13 @@ def tree_is_leaf(tree: PyTree, is_leaf: IsLeaf = None) -> bool:
     >>> tree_is_leaf(1), tree_is_leaf([1])
     (True, False)
     """
-    return (is_leaf is not None and is_leaf(tree)) or node_of(type(tree)) is None
+    return (is_leaf is not None and is_leaf(tree)) or _get_node_type(tree) not in SUPPORTED_NODES
+
+
+_is_leaf = tree_is_leaf
 
 
 # ------------------------------------------------ apart, and together again
-
-
-class TreeSpec(NamedTuple):
-    """The shape of a tree: its container's type, what that is made again with, and the parts' shapes."""
-
-    type: Any
-    context: Any
-    children_specs: list[Any]
-
-    def __repr__(self) -> str:
-        if self.type is None:
-            return "*"
-        parts = ",\n".join(map(repr, self.children_specs)).replace("\n", "\n  ")
-        return f"TreeSpec({getattr(self.type, '__name__', self.type)}, {self.context}, [{parts}])"
-
-    @property
-    def num_leaves(self) -> int:
-        """How many leaves a tree of this shape has."""
-        return 1 if self.type is None else sum(child.num_leaves for child in self.children_specs)
-
-    @property
-    def num_nodes(self) -> int:
-        """How many containers and leaves a tree of this shape has."""
-        return 1 + sum(child.num_nodes for child in self.children_specs)
-
-    @property
-    def num_children(self) -> int:
-        """How many parts the outermost container has."""
-        return len(self.children_specs)
-
-    def is_leaf(self) -> bool:
-        """Whether this is the shape of a single leaf."""
-        return self.type is None
-
-    def children(self) -> list[TreeSpec]:
-        """The shapes of the parts."""
-        return list(self.children_specs)
-
-    def unflatten(self, leaves: Iterable[Any]) -> PyTree:
-        """The tree of this shape with these leaves."""
-        return tree_unflatten(leaves, self)
-
-    def flatten_up_to(self, tree: PyTree) -> list[PyTree]:
-        """The parts of ``tree`` where this shape has leaves. Raises ValueError where it has another shape."""
-        if self.type is None:
-            return [tree]
-        node = node_of(type(tree))
-        if node is None or type(tree) is not self.type:
-            raise ValueError(f"expected a {self.type.__name__}, got {type(tree).__name__}")
-        parts, context = node.flatten_fn(tree)
-        if isinstance(context, list) and set(context) == set(self.context or ()):
-            parts = [tree[key] for key in self.context]
-        if len(parts) != len(self.children_specs):
-            raise ValueError(f"expected {len(self.children_specs)} parts of a {self.type.__name__}, got {len(parts)}")
-        return [x for spec, part in zip(self.children_specs, parts, strict=True) for x in spec.flatten_up_to(part)]
-
-
-PyTreeSpec = TreeSpec
-
-
-class _SpecOfALeaf(type):
-    def __instancecheck__(cls, spec: object) -> bool:
-        return isinstance(spec, TreeSpec) and spec.type is None
-
-
-class LeafSpec(metaclass=_SpecOfALeaf):
-    """The shape of a single leaf; ``isinstance(spec, LeafSpec)`` asks whether a shape is that."""
-
-    def __new__(cls) -> TreeSpec:  # type: ignore[misc]
-        """The shape."""
-        return TreeSpec(None, None, [])
 
 
 def _broadcast_to_and_flatten(tree: PyTree, treespec: TreeSpec, is_leaf: IsLeaf = None) -> list[Any] | None:
@@ -155,13 +116,12 @@ def _broadcast_to_and_flatten(tree: PyTree, treespec: TreeSpec, is_leaf: IsLeaf 
     """
     if tree_is_leaf(tree, is_leaf):
         return [tree] * treespec.num_leaves
-    if treespec.type is not type(tree):
-        return None
-    parts, context = cast(NodeDef, node_of(type(tree))).flatten_fn(tree)
-    if len(parts) != treespec.num_children or context != treespec.context:
+    try:
+        parts = treespec.parts_of(tree)
+    except ValueError:
         return None
     found: list[Any] = []
-    for part, child in zip(parts, treespec.children_specs, strict=True):
+    for part, child in zip(parts, treespec.children(), strict=True):
         below = _broadcast_to_and_flatten(part, child, is_leaf)
         if below is None:
             return None
@@ -176,12 +136,18 @@ def tree_flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeS
     >>> leaves, tree_unflatten([x * 10 for x in leaves], shape)
     ([1, 2, 3, 4], {'a': [10, (20, 30)], 'b': 40})
     """
-    node = None if is_leaf is not None and is_leaf(tree) else node_of(type(tree))
+    leaves: list[Any] = []
+    return leaves, _flatten_into(leaves, tree, is_leaf)
+
+
+def _flatten_into(leaves: list[Any], tree: PyTree, is_leaf: IsLeaf) -> TreeSpec:
+    kind = _get_node_type(tree)
+    node = None if is_leaf is not None and is_leaf(tree) else SUPPORTED_NODES.get(kind)
     if node is None:
-        return [tree], TreeSpec(None, None, [])
+        leaves.append(tree)
+        return TreeSpec(None, None)
     parts, context = node.flatten_fn(tree)
-    below = [tree_flatten(part, is_leaf) for part in parts]
-    return [leaf for leaves, _ in below for leaf in leaves], TreeSpec(type(tree), context, [spec for _, spec in below])
+    return TreeSpec(kind, context, [_flatten_into(leaves, part, is_leaf) for part in parts])
 
 
 def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
@@ -192,17 +158,7 @@ def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
     >>> tree_unflatten([1, 2], tree_flatten({"a": 0, "b": [0]})[1])
     {'a': 1, 'b': [2]}
     """
-    leaves = list(leaves)
-    if len(leaves) != treespec.num_leaves:
-        raise ValueError(f"tree_unflatten: got {len(leaves)} leaves for a tree that has {treespec.num_leaves}")
-    return _filled(iter(leaves), treespec)
-
-
-def _filled(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
-    if spec.type is None:
-        return next(leaves)
-    node = cast(NodeDef, node_of(spec.type))
-    return node.unflatten_fn([_filled(leaves, child) for child in spec.children_specs], spec.context)
+    return _checked(treespec).unflatten(leaves)
 
 
 def tree_structure(tree: PyTree, is_leaf: IsLeaf = None) -> TreeSpec:
@@ -221,7 +177,12 @@ def tree_leaves(tree: PyTree, is_leaf: IsLeaf = None) -> list[Any]:
 
 def tree_iter(tree: PyTree, is_leaf: IsLeaf = None) -> Iterator[Any]:
     """The leaves, one after the other."""
-    return iter(tree_leaves(tree, is_leaf))
+    yield from tree_leaves(tree, is_leaf)
+
+
+def arg_tree_leaves(*args: PyTree, **kwargs: PyTree) -> list[Any]:
+    """The leaves of the arguments of a call."""
+    return tree_leaves((*args, kwargs))
 
 
 def tree_leaves_with_path(tree: PyTree, is_leaf: IsLeaf = None) -> list[tuple[KeyPath, Any]]:
@@ -230,11 +191,16 @@ def tree_leaves_with_path(tree: PyTree, is_leaf: IsLeaf = None) -> list[tuple[Ke
     >>> [(keystr(path), leaf) for path, leaf in tree_leaves_with_path({"a": [1, 2]})]
     [("['a'][0]", 1), ("['a'][1]", 2)]
     """
-    node = None if is_leaf is not None and is_leaf(tree) else node_of(type(tree))
+    kind = _get_node_type(tree)
+    node = None if is_leaf is not None and is_leaf(tree) else SUPPORTED_NODES.get(kind)
     if node is None:
         return [((), tree)]
-    parts = node.flatten_fn(tree)[0]
-    keys = sequence_keys(parts) if node.keys is None else node.keys(tree)
+    if node.keys is None:
+        raise ValueError(
+            f"Did not find a flatten_with_keys_fn for type: {kind}. Please pass a flatten_with_keys_fn argument to "
+            "register_pytree_node."
+        )
+    parts, keys = node.flatten_fn(tree)[0], node.keys(tree)
     return [
         ((key, *path), leaf)
         for key, part in zip(keys, parts, strict=True)
@@ -280,7 +246,17 @@ def tree_map_with_path(func: Callable[..., Any], tree: PyTree, *rests: PyTree, i
 
 def _picks(kind: Any) -> Callable[[Any], bool]:
     """Whether a leaf is meant: of a type, of one of several, or as a function says."""
-    return (lambda x: isinstance(x, kind)) if isinstance(kind, (type, tuple)) else kind
+    if isinstance(kind, (type, tuple, UnionType)):
+        return lambda x: isinstance(x, kind)
+    if not callable(kind):
+        raise TypeError("Argument must be a type, a tuple of types, or a callable.")
+    return cast("Callable[[Any], bool]", kind)
+
+
+def map_only(type_or_types_or_pred: Any, /) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """A decorator: the function is called of what is meant, and everything else is left as it is."""
+    picks = _picks(type_or_types_or_pred)
+    return lambda func: lambda x: func(x) if picks(x) else x
 
 
 def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: PyTree, is_leaf: IsLeaf = None) -> PyTree:
@@ -289,8 +265,7 @@ def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: PyTree, is_leaf: 
     >>> tree_map_only(int, lambda x: x + 1, ["a", 1, {"b": 2}])
     ['a', 2, {'b': 3}]
     """
-    picks = _picks(kind)
-    return tree_map(lambda x: func(x) if picks(x) else x, tree, is_leaf=is_leaf)
+    return tree_map(map_only(kind)(func), tree, is_leaf=is_leaf)
 
 
 def tree_map_only_(kind: Any, func: Callable[[Any], Any], tree: PyTree, is_leaf: IsLeaf = None) -> PyTree:
