@@ -67,6 +67,9 @@ def guarding(
             written = written.__wrapped__
         places = [(name, written.__code__.co_varnames.index(name)) for name in (*names, needed_by) if name]
 
+        if len(places) + len(results) == 1:  # as for most: each call of an op pays for what stands here
+            return _guarding_one(function, *(places or [("", -1)])[0], *results)
+
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             result = function(*args, **kwargs)
@@ -82,6 +85,31 @@ def guarding(
         return guarded
 
     return decorate
+
+
+def _guarding_one(function: Callable[P, R], name: str, place: int, output: int = 0) -> Callable[P, R]:
+    """The function, whose node guards the argument of a name, at a place, or without a name one of the results."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        result: Any = function(*args, **kwargs)
+        first = result[0] if isinstance(result, tuple) else result
+        node = first._grad_fn if isinstance(first, Variable) else None
+        if node is not None:
+            value: Any
+            if name:
+                value = args[place] if place < len(args) else kwargs.get(name)
+            else:
+                value = result[output] if isinstance(result, tuple) and output < len(result) else None
+            if value.__class__ is not first.__class__ or value is first or functions.saved_hooks:
+                guard(node, None if value is first else value)
+            else:
+                node = node.as_edge()[0]
+                counter = value._counter
+                node.origins = (*node.origins, (None, counter, counter[0]))
+        return result
+
+    return guarded
 
 
 def guard(node: Any, *values: Any) -> None:
