@@ -186,11 +186,13 @@ def test_an_op_of_ones_own_has_its_gradient():
     assert x.grad.tolist() == [3.0, 12.0]
     library = Library("test_alias", "FRAGMENT")
     library.define("double(Tensor x) -> Tensor")
-    with pytest.raises(NotImplementedError, match="no implementation"):
+    with pytest.raises(
+        NotImplementedError, match="Could not run 'test_alias::double' with arguments from the 'CPU' backend"
+    ):
         ops.test_alias.double(x)
     library.impl("double", lambda x: 2 * x, "CPU")
     assert ops.test_alias.double.default(x.detach()).tolist() == [2.0, 4.0]
-    with pytest.raises(AttributeError, match="test_alias::triple"):
+    with pytest.raises(AttributeError, match="'_OpNamespace' 'test_alias' object has no attribute 'triple'"):
         ops.test_alias.triple
 
 
@@ -201,7 +203,7 @@ def test_shapes_of_an_op_of_a_compiled_library_are_accepted():
     assert (
         mg.library.register_fake("compiled::elsewhere")(shape) is mg.library.register_fake("other::op", shape) is shape
     )
-    with pytest.raises(AttributeError, match="no op 'compiled::elsewhere'"):
+    with pytest.raises(AttributeError, match="'_OpNamespace' 'compiled' object has no attribute 'elsewhere'"):
         mg.compat.library.ops.compiled.elsewhere
 
 

@@ -89,3 +89,147 @@ def test_opcheck_finds_writes_and_wrong_shapes(lib):
             lib.library.opcheck(writes, (lib.ones(2),), test_utils=test)
     told = lib.library.opcheck(writes, (lib.ones(2),), test_utils="test_faketensor", raise_exception=False)
     assert isinstance(told["test_faketensor"], Exception)
+
+
+def test_the_schema_is_what_annotations_say(lib):
+    def f(x, n, k=2.0, *, dims=None, d=None): ...
+
+    tensor = lib.Tensor
+    f.__annotations__ = {"x": tensor, "n": "int", "k": float, "dims": list[int] | None, "d": lib.dtype | None}
+    with pytest.raises(ValueError, match="No return type annotation was provided"):
+        lib.library.infer_schema(f, mutates_args=())
+    f.__annotations__["return"] = tuple[tensor, tensor]
+    written = "(Tensor{} x, SymInt n, float k=2.0, *, SymInt[]? dims=None, ScalarType? d=None) -> (Tensor, Tensor)"
+    assert lib.library.infer_schema(f, mutates_args=()) == written.format("")
+    assert lib.library.infer_schema(f, mutates_args={"x"}) == written.format("(a0!)")
+    with pytest.raises(ValueError, match="{'y'} in mutates_args were not found in the custom op's signature"):
+        lib.library.infer_schema(f, mutates_args={"y"})
+    f.__annotations__["n"] = dict
+    with pytest.raises(ValueError, match="Parameter n has unsupported type <class 'dict'>"):
+        lib.library.infer_schema(f, mutates_args=())
+
+
+def test_arguments_are_fitted_to_the_schema(lib):
+    seen = []
+    op = defined(
+        lib,
+        "(Tensor x, int n=1, float k=2.0, int[] dims=[0]) -> Tensor",
+        lambda x, n=1, k=2.0, dims=None: seen.append((n, k, dims or [0])) or x + 1,
+    )
+    op(lib.ones(1), lib.tensor(3), 4, (5, 6))
+    op(x=lib.ones(1), k=lib.tensor(0.5))
+    assert seen == [(3, 4.0, [5, 6]), (1, 0.5, [0])]
+    assert type(seen[0][1]) is float
+    for args, named, words in [
+        ((), {}, r"\(\) is missing value for argument 'x'\. Declaration: custom_ops_test::op"),
+        (
+            (3,),
+            {},
+            r"Expected a value of type 'Tensor' for argument 'x' but instead found type 'int'\.\nPosition: 0\nValue: 3",
+        ),
+        ((lib.ones(1), 2.5), {}, "Expected a value of type 'int' for argument 'n' but instead found type 'float'"),
+        ((lib.ones(1),), {"dims": 3}, r"Expected a value of type 'List\[int\]' for argument 'dims'"),
+        ((lib.ones(1),), {"y": 3}, "Unknown keyword argument 'y' for operator"),
+        ((lib.ones(1), 1, 1, [1], 1), {}, r"expected at most 4 argument\(s\) but received 5 argument\(s\)"),
+    ]:
+        with pytest.raises(RuntimeError, match=words):
+            op(*args, **named)
+
+
+def test_results_are_new_tensors_whose_gradient_must_be_registered(lib):
+    same = defined(lib, "(Tensor x) -> Tensor", lambda x: x.view(-1))
+    with pytest.raises(RuntimeError, match="must not also be an input to this custom operator"):
+        same(lib.ones(2, 2))
+    sine = defined(lib, "(Tensor x) -> Tensor", lambda x: x.sin())
+    y = sine(leaf(lib))
+    assert y.requires_grad and y.grad_fn.name().startswith("GeneratedBackwardFor_custom_ops_test_op")
+    with pytest.raises(
+        RuntimeError, match="Trying to backward through .*default but no autograd formula was registered"
+    ):
+        y.sum().backward()
+    with pytest.raises(RuntimeError, match="no fake impl registered"):
+        sine(lib.ones(2, device="meta"))
+    sine.register_fake(lambda x: x.new_empty(7))
+    assert sine(lib.ones(2, device="meta")).shape == (7,)
+    writing = lib.library.custom_op(
+        f"custom_ops_test::op{next(numbers)}",
+        lambda x: [None, x.add_(1)][0],
+        mutates_args={"x"},
+        schema="(Tensor(a!) x) -> ()",
+    )
+    x = leaf(lib)
+    writing(x)
+    assert x.tolist() == [2.0, 3.0] and x.grad_fn is None
+    with pytest.raises(RuntimeError, match="Cannot register autograd formula for non-functional operator"):
+        writing.register_autograd(lambda ctx: None)
+
+
+def test_each_kind_of_device_has_its_own_function(lib):
+    op = defined(lib, "(Tensor x) -> Tensor", lambda x: x * 2)
+    op.register_kernel("cuda")(lambda x: x * 3)
+    assert op(lib.ones(1)).item() == 2
+    op.register_kernel("cpu", lambda x: x * 4)
+    assert op(lib.ones(1)).item() == 4
+    with op.set_kernel_enabled("cpu", False):
+        assert op(lib.ones(1)).item() == 2
+    elsewhere = lib.library.custom_op(
+        f"custom_ops_test::op{next(numbers)}",
+        lambda x: x * 2,
+        mutates_args=(),
+        device_types="cuda",
+        schema="(Tensor x) -> Tensor",
+    )
+    with pytest.raises(
+        NotImplementedError, match="Could not run 'custom_ops_test::op.*' with arguments from the 'CPU' backend"
+    ):
+        elsewhere(lib.ones(1))
+
+
+def test_a_librarys_ops_live_as_long_as_it_does(lib):
+    with lib.library._scoped_library("custom_ops_scoped", "FRAGMENT") as library:
+        library.define("scaled(Tensor x) -> Tensor")
+        library.define("many.int(Tensor x, int k) -> Tensor")
+        library.define("many.plain(Tensor x) -> Tensor")
+        library.impl("scaled", lambda x: x * 2, "CPU")
+        library.impl("scaled", lambda x: x * 3, "CUDA")
+        library.impl("scaled", lambda x: x.new_empty(5), "Meta")
+        library.impl("many.int", lambda x, k: x * k, "CPU")
+        library.impl("many.plain", lambda x: x * 5, "CPU")
+        ops = getattr(lib.library, "ops", lib.ops).custom_ops_scoped
+        assert ops.scaled(lib.ones(1)).item() == 2 and ops.scaled(lib.ones(1, device="meta")).shape == (5,)
+        assert [ops.many(lib.ones(1), 4).item(), ops.many(lib.ones(1)).item(), ops.many.int(lib.ones(1), 7).item()] == [
+            4,
+            5,
+            7,
+        ]
+        assert ops.many.overloads() == ["int", "plain"] and str(ops.many.int) == "custom_ops_scoped.many.int"
+        assert str(ops.many.int._schema) == "custom_ops_scoped::many.int(Tensor x, int k) -> Tensor"
+        with pytest.raises(RuntimeError, match="Tried to register an operator .* with the same name and overload name"):
+            library.define("scaled(Tensor x) -> Tensor")
+    assert not hasattr(ops, "scaled")
+    with pytest.raises(ValueError, match="Unsupported kind: X"):
+        lib.library.Library("custom_ops_scoped", "X")
+
+
+def test_an_op_is_one_step_to_modes_and_graphs(lib):
+    name = f"op{next(numbers)}"
+    op = lib.library.custom_op(
+        f"custom_ops_test::{name}", lambda x, k: x * k, mutates_args=(), schema="(Tensor x, float k) -> Tensor"
+    )
+    ops = getattr(lib.library, "ops", lib.ops).custom_ops_test
+    seen = []
+
+    class Listening(lib.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    x = lib.ones(1)
+    with Listening():
+        op(x, 2.0)
+        getattr(ops, name)(x, 2.0)
+    assert seen == [f"custom_ops_test.{name}.default", f"custom_ops_test.{name}"]
+    traced = lib.fx.symbolic_trace(lambda x: op(getattr(ops, name)(x, 2.0), 3.0))
+    steps = [node for node in traced.graph.nodes if node.op == "call_function"]
+    assert [(node.name, str(node.target)) for node in steps] == [(name, seen[1]), (f"{name}_default", seen[0])]
+    assert traced(x).item() == 6

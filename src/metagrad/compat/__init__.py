@@ -30,6 +30,7 @@
 ``inner_names.py``          names with an underscore in files of layers and distributions
 ``library.py``              ops that a program gives a name
 ``custom_ops.py``           one of them: its arguments, its gradient, what it does under ``vmap``
+``op_schemas.py``   what an op takes and gives, as text and in a call
 ``onnx_symbolic.py``        what an older exporter of ONNX was taught
 ``quantization.py``         marks in models that may be quantized
 ``jit.py``                  ``jit.script``, ``jit.trace``

@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import functools
-import inspect
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from metagrad.autograd.custom import Context
 from metagrad.autograd.function import Function
+from metagrad.autograd.mode import is_grad_enabled, no_grad
+from metagrad.compat.op_schemas import FunctionSchema
+from metagrad.compat.torch_function import asked
 from metagrad.tensors.tensor import Tensor
+from metagrad.utils._pytree import tensors_in
 
-__all__ = ["CustomOpDef", "signature_of"]
-
-_COMMA = re.compile(r",(?![^\[]*\])")  # outside the brackets of a default
-
-
-def signature_of(schema: str) -> inspect.Signature:
-    """The arguments that a schema names, each annotated with its type as it is written there.
-
-    >>> str(signature_of("scaled(Tensor x, int[] dim=[0, 1], *, float k=2.0, bool up=True) -> (Tensor, Tensor)"))
-    "(x: 'Tensor', dim: 'int[]' = [0, 1], *, k: 'float' = 2.0, up: 'bool' = True)"
-    """
-    inside = schema.rpartition("->")[0].partition("(")[2].rstrip()[:-1]
-    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    found = []
-    for part in filter(None, map(str.strip, _COMMA.split(inside))):
-        if part == "*":
-            kind = inspect.Parameter.KEYWORD_ONLY
-            continue
-        text, equals, value = part.partition("=")
-        written, _, name = text.strip().rpartition(" ")
-        found.append(inspect.Parameter(name, kind, default=_number(value) if equals else _EMPTY, annotation=written))
-    return inspect.Signature(found)
-
-
-_EMPTY = inspect.Parameter.empty
-
-
-def _number(text: str) -> Any:
-    try:
-        return ast.literal_eval(text.strip())
-    except ValueError:
-        return text.strip()
+__all__ = ["CustomOpDef", "OpOverload", "OpOverloadPacket"]
 
 
 def _is_several(x: Any) -> bool:
@@ -77,58 +48,215 @@ class _Call:
         )
 
 
-class CustomOpDef:
-    """An op by name: the function that computes it, and its gradient where one was registered."""
+class OpOverload:
+    """An op as programs call it, ``torch.ops.ns.name.default``: classes and modes are asked first."""
 
-    def __init__(
-        self, name: str, function: Callable[..., Any] | None = None, schema: str | None = None, mutates: Any = ()
-    ) -> None:
-        self._name, self._qualname = name.rpartition("::")[2], name
-        self._function, self._schema, self.mutates = function, schema, mutates
+    def __init__(self, definition: CustomOpDef) -> None:
+        self.definition = definition
+        self._qualname = definition._qualname
+        self.namespace, _, name = self._qualname.partition("::")
+        self._opname, _, self._overloadname = name.partition(".")
+        self._overloadname = self._overloadname or "default"
+        self._name = f"{self.namespace}::{name}"
+        self.__name__ = self.__qualname__ = f"{self._opname}.{self._overloadname}"
+        self.__module__ = f"torch.ops.{self.namespace}"
+        self._call = asked(definition.compute, lambda: self)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Compute it."""
+        return self._call(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<OpOverload(op='{self.namespace}.{self._opname}', overload='{self._overloadname}')>"
+
+    def __str__(self) -> str:
+        return f"{self.namespace}.{self.__name__}"
+
+    @property
+    def _schema(self) -> FunctionSchema:
+        """Its schema."""
+        return self.definition.schema
+
+    @property
+    def overloadpacket(self) -> OpOverloadPacket:
+        """The op with all its overloads."""
+        return OpOverloadPacket.of[f"{self.namespace}::{self._opname}"]
+
+    def name(self) -> str:
+        """Namespace and name."""
+        return self._name
+
+
+class OpOverloadPacket:
+    """An op with all its overloads, ``torch.ops.ns.name``; called, it is the first that fits."""
+
+    of: dict[str, OpOverloadPacket] = {}
+
+    def __init__(self, qualname: str) -> None:
+        self._qualified_op_name, self._made = qualname, dict[str, CustomOpDef]()
+        namespace, _, self.__name__ = qualname.partition("::")
+        self.__qualname__, self.__module__ = self.__name__, f"torch.ops.{namespace}"
+        self._call = asked(self._first, lambda: self)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Compute it."""
+        return self._call(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<OpOverloadPacket(op='{self}')>"
+
+    def __str__(self) -> str:
+        return self._qualified_op_name.replace("::", ".")
+
+    def __getattr__(self, overload: str) -> OpOverload:
+        made = self.__dict__.get("_made", {})
+        if overload not in made:
+            raise AttributeError(f"The underlying op of '{self}' has no overload name '{overload}'")
+        return made[overload]._opoverload
+
+    def overloads(self) -> list[str]:
+        """The names of the overloads."""
+        return list(self._made)
+
+    def _first(self, *args: Any, **kwargs: Any) -> Any:
+        *others, last = self._made.values()
+        for definition in others:
+            try:
+                definition.schema.bound(args, kwargs)
+            except RuntimeError:
+                continue
+            return definition.compute(*args, **kwargs)
+        return last.compute(*args, **kwargs)
+
+
+class CustomOpDef:
+    """An op by name: the function that computes it, and its gradient where one was registered.
+
+    functional: whether it was made from a function, whose results are new tensors, with a gradient only if one is registered.
+    """
+
+    def __init__(self, name: str, schema: str, function: Callable[..., Any] | None = None, devices: Any = None) -> None:
+        self._qualname = name
+        self._name = name.rpartition("::")[2]
+        self.schema = FunctionSchema(name, schema)
+        self.functional = function is not None and not self.schema.is_mutable
+        self._unrecorded = function is not None  # whatever its function does
+        self.above: Callable[..., Any] | None = None  # what is called first, and calls the op again
+        self._kernels: dict[str | None, Callable[..., Any]] = {}  # by the kind of device; None: any
+        self._disabled: set[str] = set()
         self._gradient: tuple[Callable[..., Any], Callable[..., Any] | None] | None = None
         self._vmap: Callable[..., Any] | None = None
         self._node: Any = None  # a Function, where there is a gradient or something to do under vmap
         self.fake: Callable[..., Any] | None = None
         if function is not None:
             functools.update_wrapper(self, function)
+            self._init_fn = function
+            self.register_kernel(devices, function)
+        self._opoverload = OpOverload(self)
+        whole, _, overload = name.partition(".")
+        packet = OpOverloadPacket.of.setdefault(whole, OpOverloadPacket(whole))
+        packet._made[overload or "default"] = self
 
-    @functools.cached_property
-    def signature(self) -> inspect.Signature:
-        """Its arguments, by its schema if it has one."""
-        return inspect.signature(self._function) if self._schema is None else signature_of(self._schema)  # type: ignore[arg-type]
+    def __repr__(self) -> str:
+        return f"<CustomOpDef({self._qualname})>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute it."""
-        if self._function is None:
-            raise NotImplementedError(
-                f"{self._qualname} is defined, and has no implementation: register one with impl()"
-            )
-        if self._schema is None and self._node is None:
-            return self._function(*args, **kwargs)
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()  # what a context and a gradient are given does not depend on how the op was called
+        return self._opoverload(*args, **kwargs)
+
+    @property
+    def default(self) -> OpOverload:
+        """The op as ``torch.ops`` has it."""
+        return self._opoverload
+
+    def compute(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Compute it, without asking anybody. Raises RuntimeError for arguments that the schema does not have."""
+        bound = self.schema.bound(args, kwargs)
+        if self.above is not None:
+            above, self.above = self.above, None
+            try:
+                return above(*bound.args, **bound.kwargs)
+            finally:
+                self.above = above
         if self._node is None:
-            return self._function(*bound.args, **bound.kwargs)
+            lost = self.functional and is_grad_enabled()
+            if not lost or not any(x.requires_grad for x in tensors_in(bound.args)):
+                return self._run(bound.args, bound.kwargs)
+            self._node = self._made()
         call = _Call(bound.args, bound.kwargs)
         found = self._node.apply(call, *call.flat)
         return list(found) if call.gives_list else found
 
-    @property
-    def default(self) -> CustomOpDef:
-        """The op: there are no overloads."""
-        return self
+    def _run(self, args: Any, kwargs: Any) -> Any:
+        given = tensors_in((args, kwargs))
+        kernel = self._kernel(given[0].device.type if given else "cpu")
+        if not self._unrecorded:
+            return kernel(*args, **kwargs)
+        with no_grad():
+            result = kernel(*args, **kwargs)
+        self._check(given, result)
+        return result
+
+    def _check(self, given: list[Tensor], result: Any) -> None:
+        """Raise if a result is no tensor where there should be one, or shares its memory with an argument or another result."""
+        returns = self.schema.returns
+        if not returns and result is not None:
+            raise RuntimeError(
+                f"Expected PythonKernelHolder for {self._qualname} to return None but it returned something else instead."
+            )
+        if len(returns) == 1 and returns[0].type == "Tensor" and not isinstance(result, (Tensor, type(None))):
+            raise RuntimeError(f"Unable to cast {result!r} to Tensor")
+        found = tensors_in([result])
+        counters = [id(x._counter) for x in (*given, *found)]
+        if any(counter in counters[: len(given) + i] for i, counter in enumerate(counters[len(given) :])):
+            raise RuntimeError(
+                f"{self._name} (with implementation in {self.__module__}): The output of this custom operator (1) must not also be "
+                "an input to this custom operator and (2) may not alias any inputs to this custom operator or other returns. The "
+                "most common way to trigger this error is if we have y = custom_op(x) and y and x are the same Tensor. Please "
+                "instead return a clone of the offending output tensor(s) (e.g. return x.clone()) or refactor the custom operator "
+                "to not return y."
+            )
+
+    def _kernel(self, device: str) -> Callable[..., Any]:
+        """What computes it on a kind of device."""
+        if device == "meta" and self.fake is not None:
+            return self.fake
+        if device == "meta" and self.functional:
+            raise RuntimeError(
+                f"There was no fake impl registered for {self}. This is necessary for torch.compile/export/fx tracing to work. "
+                f"Please use `{self._init_fn.__name__}.register_fake` to add an fake impl."
+            )
+        found = None if device in self._disabled else self._kernels.get(device)
+        found = found or self._kernels.get(None) or (self._init_fn if device in self._disabled else None)
+        if found is None:
+            raise NotImplementedError(
+                f"Could not run '{self._qualname}' with arguments from the '{device.upper()}' backend: there is no implementation "
+                f"for it, only for {sorted(map(str, self._kernels))}. Register one with impl()"
+            )
+        return found
 
     def register_kernel(self, device_types: Any, func: Callable[..., Any] | None = None, /) -> Any:
-        """The function that computes it, on whichever device."""
+        """The function that computes it on some kinds of devices; None stands for all that have none of their own."""
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
-            self._function = function
+            several = device_types is not None and not isinstance(device_types, str)
+            self._kernels.update(dict.fromkeys(device_types if several else [device_types], function))
             return function
 
         return register if func is None else register(func)
 
+    @contextlib.contextmanager
+    def set_kernel_enabled(self, device_type: str, enabled: bool = True) -> Iterator[None]:
+        """Inside ``with``, whether the kernel registered for a kind of device is used, or the op's own function."""
+        was = set(self._disabled)
+        (self._disabled.discard if enabled else self._disabled.add)(device_type)
+        try:
+            yield
+        finally:
+            self._disabled = was
+
     def register_fake(self, func: Callable[..., Any], /) -> Callable[..., Any]:
-        """Kept for ``opcheck``: shapes are found by computing."""
+        """What it gives on the device "meta"; elsewhere shapes are found by computing."""
         self.fake = func
         return func
 
@@ -151,7 +279,15 @@ class CustomOpDef:
     def register_autograd(
         self, backward: Callable[..., Any], /, *, setup_context: Callable[..., Any] | None = None
     ) -> None:
-        """Its gradient: ``backward(ctx, *grads)``, with what ``setup_context(ctx, inputs, output)`` kept."""
+        """Its gradient: ``backward(ctx, *grads)``, with what ``setup_context(ctx, inputs, output)`` kept.
+
+        Raises RuntimeError for an op that writes to its arguments.
+        """
+        if self.schema.is_mutable:
+            raise RuntimeError(
+                f"Cannot register autograd formula for non-functional operator {self} with schema {self.schema}. Please create a "
+                "functional operator and register an autograd formula for that."
+            )
         self._gradient = backward, setup_context
         self._node = self._made()
 
@@ -164,12 +300,11 @@ class CustomOpDef:
 
             @staticmethod
             def forward(ctx: Context, call: _Call, *flat: Any) -> Any:
-                assert op._function is not None
                 inputs = call.nested([x.detach() if isinstance(x, Tensor) else x for x in flat])
-                output = op._function(*inputs, **call.further)
+                output = op._run(inputs, call.further)
                 ctx._call, ctx._needs = call, ctx.needs_input_grad[1:]  # type: ignore[attr-defined]
                 if op._gradient is not None and op._gradient[1] is not None:
-                    by_name = any(p.kind is p.KEYWORD_ONLY for p in op.signature.parameters.values())
+                    by_name = any(p.kind is p.KEYWORD_ONLY for p in op.schema.signature.parameters.values())
                     named = {"keyword_only_inputs": call.further} if by_name else {}
                     op._gradient[1](ctx, call.nested(flat), output=output, **named)
                 call.gives_list = isinstance(output, list)
@@ -179,7 +314,7 @@ class CustomOpDef:
             def backward(ctx: Context, *grads: Any) -> Any:
                 if op._gradient is None:
                     raise RuntimeError(
-                        f"Trying to backward through {op._qualname.replace('::', '.')}.default but no autograd formula was "
+                        f"Trying to backward through {op._opoverload} but no autograd formula was "
                         "registered. Please use register_autograd to add one."
                     )
                 call: _Call = ctx._call  # type: ignore[attr-defined]
@@ -194,5 +329,6 @@ class CustomOpDef:
                 return own(info, call.nested(in_dims[1:]), *call.nested(flat), **call.further)
 
             Custom.vmap = staticmethod(mapped)  # type: ignore[attr-defined]
-        Custom.__name__ = Custom.__qualname__ = self._name
+        opname, _, overload = self._qualname.replace("::", "_").partition(".")
+        Custom.__name__ = Custom.__qualname__ = f"GeneratedBackwardFor_{opname}_{overload or 'default'}"
         return Custom

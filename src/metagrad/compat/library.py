@@ -10,13 +10,15 @@ tensor([2., 2.])
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import inspect
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from metagrad.compat.custom_ops import CustomOpDef
+from metagrad.compat.custom_ops import CustomOpDef, OpOverload, OpOverloadPacket
+from metagrad.compat.op_schemas import infer_schema
 from metagrad.nn import functional
 from metagrad.tensors.tensor import Tensor
 from metagrad.utils._pytree import tensors_in
@@ -34,24 +36,21 @@ def custom_op(
     fn: Callable[..., Any] | None = None,
     /,
     *,
-    mutates_args: str | Iterable[str] = (),
+    mutates_args: str | Iterable[str],
     device_types: Any = None,
     schema: str | None = None,
     tags: Any = None,
 ) -> Any:
-    """A function as the op ``name``, "namespace::name"; without a function, a decorator. ``ops`` finds it."""
+    """A function as the op ``name``, "namespace::name"; without a function, a decorator. ``ops`` finds it.
+
+    Its arguments are what its annotations say, unless a schema does. Raises ValueError where they do not say enough.
+    """
     if name.count("::") != 1:
         raise ValueError(f'expected a name such as "namespace::name", got {name!r}')
 
     def make(function: Callable[..., Any]) -> CustomOpDef:
-        if schema is None:
-            for parameter in inspect.signature(function).parameters.values():
-                if parameter.annotation is parameter.empty:
-                    raise ValueError(
-                        f"infer_schema(func): Parameter {parameter.name} must have a type annotation. Got func with signature "
-                        f"{inspect.signature(function)}"
-                    )
-        _defined[name] = CustomOpDef(name, function, schema, mutates_args)
+        found = infer_schema(function, mutates_args=mutates_args) if schema is None else schema
+        _defined[name] = CustomOpDef(name, found, function, device_types)
         return _defined[name]
 
     return make if fn is None else make(fn)
@@ -61,30 +60,55 @@ triton_op = custom_op
 
 
 def _op(name: Any) -> CustomOpDef:
-    found = name if isinstance(name, CustomOpDef) else _defined.get(str(name).partition(".")[0])
+    if isinstance(name, OpOverload):
+        return name.definition
+    found = name if isinstance(name, CustomOpDef) else _defined.get(str(name).removesuffix(".default"))
     if found is None:
-        raise RuntimeError(f"there is no op {name!r}: define it with custom_op() or define()")
+        raise RuntimeError(f"operator {name} does not exist: define it with custom_op() or define()")
     return found
 
 
 def define(qualname: str, schema: str | None = None, *, lib: Any = None, tags: Any = None) -> None:
-    """An op by name, to be given an implementation by ``impl``."""
+    """An op by name, to be given an implementation by ``impl``. Raises RuntimeError for a name that is taken."""
     name, bracket, rest = qualname.partition("(")
-    _defined[name] = CustomOpDef(name, schema=bracket + rest if bracket else schema)
+    schema = bracket + rest if schema is None else schema
+    if name in _defined:
+        raise RuntimeError(
+            f"Tried to register an operator ({name}{schema}) with the same name and overload name multiple times. Each overload's "
+            "schema should only be registered with a single call to def()."
+        )
+    _defined[name] = CustomOpDef(name, schema)
+
+
+def _forget(names: list[str]) -> None:
+    """Undo what a library defined."""
+    for name in names:
+        _defined.pop(name, None)
+        whole, _, overload = name.partition(".")
+        packet = OpOverloadPacket.of[whole]
+        packet._made.pop(overload or "default", None)
+        if not packet._made:
+            del OpOverloadPacket.of[whole]
+
+
+_DEVICES = {"CPU": "cpu", "CUDA": "cuda", "MPS": "mps", "XPU": "xpu"}  # another key is for any
 
 
 def impl(qualname: str, types: Any, func: Callable[..., Any] | None = None, *, lib: Any = None) -> Any:
-    """The function that computes an op, on whichever device."""
-    return _op(qualname).register_kernel(types, func)
+    """The function that computes an op, on devices of these kinds; "default" are all."""
+    kinds = [types] if isinstance(types, str) else types
+    return _op(qualname).register_kernel(
+        [None if kind == "default" else _DEVICES.get(kind, kind.lower()) for kind in kinds], func
+    )
 
 
 def register_kernel(op: Any, device_types: Any, func: Callable[..., Any] | None = None, /, *, lib: Any = None) -> Any:
-    """The function that computes an op, on whichever device."""
+    """The function that computes an op, on devices of these kinds."""
     return _op(op).register_kernel(device_types, func)
 
 
 def register_fake(op: Any, func: Callable[..., Any] | None = None, /, **_: Any) -> Any:
-    """Kept for ``opcheck``: shapes are found by computing. An op that is not there may be one of a compiled library, left out."""
+    """What an op gives on the device "meta". An op that is not there may be one of a compiled library, left out."""
     if isinstance(op, str) and op not in _defined:
         return (lambda function: function) if func is None else func
     return _op(op).register_fake if func is None else _op(op).register_fake(func)
@@ -107,13 +131,6 @@ def get_ctx() -> None:
     """None: shapes are found by computing."""
 
 
-def infer_schema(
-    prototype_function: Callable[..., Any], /, *, mutates_args: Any = (), op_name: str | None = None
-) -> str:
-    """The signature, as text."""
-    return (op_name or "") + str(inspect.signature(prototype_function))
-
-
 _TESTS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 
 
@@ -134,6 +151,7 @@ def opcheck(
     {'test_schema': 'SUCCESS'}
     """
     found: dict[str, Any] = {}
+    op = op.definition if isinstance(op, OpOverload) else op
     for test in [test_utils] if isinstance(test_utils, str) else test_utils:
         wrong = _CHECKS[test](op, args, kwargs or {}) if test in _CHECKS else None
         if wrong and raise_exception:
@@ -146,8 +164,9 @@ def _writes(op: Any, args: Any, kwargs: Any) -> str | None:
     given = tensors_in((args, kwargs))
     before = [x._version for x in given]
     results = tensors_in([op(*args, **kwargs)])
-    if not getattr(op, "mutates", ()) and any(x._version != n for x, n in zip(given, before, strict=True)):
-        return "an argument that was written to: the schema says that it is not"
+    schema = getattr(op, "schema", None)
+    if (schema is None or not schema.is_mutable) and any(x._version != n for x, n in zip(given, before, strict=True)):
+        return "an argument that is not defined as mutable but was mutated"
     if any(y is x for x in given for y in results):
         return "an output that is also an input: custom ops return new tensors"
     return None
@@ -155,7 +174,12 @@ def _writes(op: Any, args: Any, kwargs: Any) -> str | None:
 
 def _misshapes(op: Any, args: Any, kwargs: Any) -> str | None:
     if getattr(op, "fake", None) is None:
-        return None
+        if not getattr(op, "functional", False):
+            return None
+        return (
+            f"There was no fake impl registered for {op}. This is necessary for torch.compile/export/fx tracing to work. Please "
+            f"use `{op.__name__}.register_fake` to add an fake impl."
+        )
     given = [[(tuple(x.shape), x.dtype) for x in tensors_in([f(*args, **kwargs)])] for f in (op, op.fake)]
     return None if given[0] == given[1] else f"shapes and dtypes {given[1]} of the fake, where the op has {given[0]}"
 
@@ -164,22 +188,51 @@ _CHECKS = {"test_schema": _writes, "test_faketensor": _misshapes}
 
 
 class Library:
-    """Ops of one namespace: ``Library("example", "DEF")``, then ``define("twice(Tensor x) -> Tensor")`` and ``impl``."""
+    """Ops of one namespace: ``Library("example", "DEF")``, then ``define("twice(Tensor x) -> Tensor")`` and ``impl``.
+
+    What it defined is there as long as the library is.
+    """
 
     def __init__(self, ns: str, kind: str, dispatch_key: str = "") -> None:
-        self.ns, self.kind = ns, kind
+        if kind not in ("DEF", "FRAGMENT", "IMPL"):
+            raise ValueError(f"Unsupported kind: {kind}")
+        self.ns, self.kind, self.dispatch_key = ns, kind, dispatch_key
+        self._names: list[str] = []
+        self._end = weakref.finalize(self, _forget, self._names)
+
+    def __repr__(self) -> str:
+        return f"Library(kind={self.kind}, ns={self.ns}, dispatch_key={self.dispatch_key})>"
 
     def define(self, schema: str, alias_analysis: str = "", *, tags: Any = ()) -> str:
         """An op of this namespace; its name is what stands before the bracket."""
         name = schema.partition("(")[0].strip()
         define(f"{self.ns}::{schema.strip()}")
+        self._names.append(f"{self.ns}::{name}")
         return name
 
     def impl(self, op_name: Any, fn: Callable[..., Any], dispatch_key: str = "", **_: Any) -> None:
-        """The function that computes it. One registered for "Meta" says shapes, which are found by computing."""
-        name = str(op_name).partition(".")[0].rpartition("::")[2]
-        if dispatch_key != "Meta":
-            _op(f"{self.ns}::{name}").register_kernel(None, fn)
+        """The function that computes it, on a kind of device or on all; for "Meta" shapes, for "Autograd" what calls the others."""
+        name = op_name._name if isinstance(op_name, OpOverload) else str(op_name)
+        op = _op(f"{self.ns}::{name.rpartition('::')[2]}")
+        key = dispatch_key or self.dispatch_key
+        if key == "Meta":
+            op.register_fake(fn)
+        elif key.startswith("Autograd"):
+            op.above = fn
+        else:
+            op.register_kernel(_DEVICES.get(key), fn)
+
+    def _destroy(self) -> None:
+        self._end()
+
+
+@contextlib.contextmanager
+def _scoped_library(*args: Any, **kwargs: Any) -> Iterator[Library]:
+    library = Library(*args, **kwargs)
+    try:
+        yield library
+    finally:
+        library._destroy()
 
 
 class _Builtin:
@@ -256,14 +309,17 @@ class _Namespace:
         self.name = name
 
     def __getattr__(self, op: str) -> Any:
-        found = _defined.get(f"{self.name}::{op}")
+        found = OpOverloadPacket.of.get(f"{self.name}::{op}")
         if found is not None:
             return found
         if self.name in ("aten", "prims") and not op.startswith("__"):
             function = _aten(op)
             if function is not None:
                 return _Builtin(function)
-        raise AttributeError(f"there is no op '{self.name}::{op}'")
+        raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{op}'")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.partition("::")[2] for name in OpOverloadPacket.of if name.startswith(f"{self.name}::"))
 
 
 class _Ops:

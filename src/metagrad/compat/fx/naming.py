@@ -9,11 +9,19 @@ import sys
 from typing import Any
 
 from metagrad.base.device import device
+from metagrad.compat.custom_ops import OpOverload
 from metagrad.compat.fx.node import Target, public_name
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["Namespace", "name_for", "of_generated_programs"]
 
 _TAKEN = {*keyword.kwlist, *dir(builtins), "inf", "nan", "NoneType", "torch", "device", "fx_pytree", "pytree"}
+
+
+def _torch() -> Any:
+    """What generated programs call ``torch``: metagrad, by that name if it has it."""
+    alias = sys.modules.get("torch")
+    return alias if getattr(alias, "Tensor", None) is Tensor else sys.modules["metagrad"]
 
 
 def of_generated_programs() -> dict[str, Any]:
@@ -22,7 +30,7 @@ def of_generated_programs() -> dict[str, Any]:
         "inf": float("inf"),
         "nan": float("nan"),
         "NoneType": type(None),
-        "torch": sys.modules["metagrad"],
+        "torch": _torch(),
         "device": device,
     }
 
@@ -36,7 +44,9 @@ def name_for(target: Target) -> str:
     """
     named = target if isinstance(target, str) else public_name(target) or getattr(target, "__name__", "")
     name: str = named or type(target).__name__
-    if callable(target):
+    if isinstance(target, OpOverload):
+        name = target.__name__.replace(".", "_")
+    elif callable(target):
         name = name.rpartition(".")[2]
     if len(name) > 4 and name.startswith("__") and name.endswith("__"):
         name = name[2:-2]

@@ -10,6 +10,7 @@ from typing import Any
 
 from metagrad.base import dtypes
 from metagrad.base.layouts import layout, memory_format
+from metagrad.compat.custom_ops import OpOverload, OpOverloadPacket
 from metagrad.compat.fx.naming import Namespace, of_generated_programs
 from metagrad.compat.fx.node import Node, bracketed, public_name, qualified_name, type_text
 
@@ -60,7 +61,8 @@ class _Printer:
     def name(self, obj: Any) -> str:
         """The name of a function or class, and a note of what it is called by."""
         found = public_name(obj)
-        if found is not None:
+        beside = isinstance(obj, (OpOverload, OpOverloadPacket)) and self.globals["torch"].__name__ != "torch"
+        if found is not None and not beside:  # metagrad.ops has no ops of a program's own
             return found
         hint = qualified_name(obj).removeprefix("builtins.")
         return self.names.named(
