@@ -10,7 +10,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.transform import Transform, sum_last
 from metagrad.nn.functional.smooth_activation import softplus
-from metagrad.ops.create import from_data
+from metagrad.ops.create import from_data, like
 from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor
 
@@ -53,7 +53,9 @@ class AffineTransform(Transform):
         if isinstance(self.scale, Tensor) and self.event_dim:  # as long as the scale is, however x is shaped
             size = sum_last(self.scale.abs().log(), min(self.event_dim, self.scale.dim()))
             return size.expand(x.shape[: -self.event_dim])
-        size = from_data.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
+        if not isinstance(self.scale, Tensor):
+            return sum_last(like.full_like(x, math.log(abs(self.scale))), self.event_dim)
+        size = self.scale.abs().log().expand(x.shape)
         return sum_last(size, self.event_dim)
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from metagrad.autograd.function import Function
+from metagrad.autograd.function import Function, quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
@@ -305,6 +305,17 @@ def converted(x: Any, dtype: dtypes.dtype) -> Any:
     if dtype.category == 3:
         return complex(x)
     return np.asarray(x).astype(dtype.dtype)[()]  # integers wrap around, as in PyTorch
+
+
+@quiet  # a number may be one that the dtype does not have
+def tensor_in(x: Any, dtype: dtypes.dtype) -> Any:
+    """A tensor of this dtype, of a tensor or a number: the number is rounded once, and not to the default dtype first.
+
+    >>> import metagrad
+    >>> tensor_in(0.1, metagrad.float64).item()
+    0.1
+    """
+    return cast_to(x, dtype) if isinstance(x, Variable) else wrap(np.asarray(x).astype(dtype.dtype))
 
 
 def operands(x: Any, y: Any) -> tuple[Any, Any]:

@@ -39,6 +39,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {dtypes.scalar_name(kind)}: use .float()"
         )
+    if eps < 0:
+        raise RuntimeError(f"cosine_similarity: eps must be non-negative, got {eps}")
     x1, x2 = broadcast_tensors(x1.to(kind), x2.to(kind))
     a, b = x1.array, x2.array
     if (

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.emulation import widened
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import move, of_array
-from metagrad.base.dtypes import scalar_name
+from metagrad.base.dtypes import bool_, scalar_name
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.counting import are_among
@@ -18,7 +18,7 @@ from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.searching import positions
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.dtype_checks import refuse
-from metagrad.ops.operands import as_tensor, converted, result_type
+from metagrad.ops.operands import result_type, tensor_in, tensor_of
 from metagrad.ops.reduce.extrema import ordered
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def searchsorted(
     >>> metagrad.searchsorted(metagrad.tensor([1, 3, 5]), metagrad.tensor([0, 3, 6]))
     tensor([0, 1, 3])
     """
-    edges, wanted = widened(ordered(sorted_sequence, "searchsorted").array), widened(as_tensor(values).array)
+    kind = result_type(ordered(sorted_sequence, "searchsorted"), tensor_of(values))
+    edges, wanted = (widened(tensor_in(x, kind).array) for x in (sorted_sequence, tensor_of(values)))
     wanted = wanted if wanted.ndim else move(wanted, of_array(edges))
     refuse("searchsorted", sorted_sequence, "b")
     for what, array in (("input value", wanted), ("boundary", edges)):
@@ -156,9 +157,9 @@ def isin(
     if not isinstance(elements, Variable) and not isinstance(test_elements, Variable):
         raise TypeError("isin() expects elements or test_elements to be a tensor, got two numbers")
     kind = result_type(elements, test_elements)
-    if any(isinstance(v, Variable) and v.array.dtype.kind == "b" for v in (elements, test_elements)):
+    if any(v is True or v is False or getattr(v, "dtype", None) is bool_ for v in (elements, test_elements)):
         raise RuntimeError("Unsupported input type encountered for isin(): Bool: convert the tensors with .int()")
-    x, tests = (converted(as_tensor(v), kind) for v in (elements, test_elements))
+    x, tests = (tensor_in(v, kind) for v in (elements, test_elements))
     ordered(x, "isin")
     there = of_array(elements.array if isinstance(elements, Variable) else tests.array)
     among, numbers = move(x.array, there), move(tests.array, there)

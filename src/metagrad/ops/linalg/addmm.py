@@ -14,7 +14,7 @@ from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
 from metagrad.ops.linalg.misfits import misshapen
-from metagrad.ops.operands import need_one_dtype, promoted_in_single, real_factor, result_type
+from metagrad.ops.operands import cast_to, need_one_dtype, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, mul
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ def addr(
         raise misshapen("addr: Expected 1-D argument {}, but got {}-D", 1, vec1=vec1, vec2=vec2)
     if kind is bool_:
         beta, alpha = bool(beta), bool(alpha)
+    input, vec1, vec2 = (cast_to(x, kind) for x in (input, vec1, vec2))  # also where beta leaves the input out
     return named(_plus_product(input, vec1, vec2, outer, beta, alpha), "Addr")
 
 

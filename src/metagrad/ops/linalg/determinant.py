@@ -71,6 +71,8 @@ class SlogDet(Function):
     def forward(self, a: Array) -> tuple[Array, Array]:
         z, l = np.linalg.slogdet(a if a.ndim < 4 else in_order(a))
         z, l = as_array(z), as_array(l)
+        if z.dtype.kind == "f":
+            z = np.where(np.isnan(l), 0, z)  # what is not a number has no sign
         self.save(a, z)
         return z, l
 

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
-from metagrad.autograd.variable import Variable, recording
+from metagrad.autograd.variable import recording
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
 from metagrad.base.dtypes import scalar_name
@@ -181,8 +181,8 @@ def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None)
     """
     need_a_tensor("float_power", input, exponent)
     kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
-    x = cast_to(as_tensor(input), kind)
-    return pow(x, cast_to(as_tensor(exponent), kind) if isinstance(exponent, Variable) else exponent)
+    x, y = (v if isinstance(v, (int, float, complex)) else cast_to(as_tensor(v), kind) for v in (input, exponent))
+    return pow(x, y)  # a number stays one: made a tensor, it would be rounded to float32
 
 
 def float_power_(input: Tensor, exponent: Operand) -> Tensor:

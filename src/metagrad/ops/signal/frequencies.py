@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.function import quiet
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.ops.arguments import asks_for_tensors, axes
@@ -25,6 +26,7 @@ def _kind(name: str, given: DTypeLike) -> dtypes.dtype:
 
 
 @factory
+@quiet  # samples may be no distance apart
 def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     """The frequencies of ``fft``, in cycles per unit of d, the distance of samples: [0, 1, …, −n/2, …, −1] / (d n).
 
@@ -37,6 +39,7 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
 
 
 @factory
+@quiet
 def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     """The frequencies of ``rfft``: [0, 1, …, n/2] / (d n).
 

@@ -11,7 +11,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import real, takes_out
 from metagrad.ops.dtype_checks import refuse
-from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor
+from metagrad.ops.operands import float_operands, need_a_tensor, tensor_in
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
@@ -147,5 +147,4 @@ def float_tensors(name: str, input: Operand, other: Operand) -> list[Tensor]:
     x, y = float_operands(input, other)
     given: Any = x if isinstance(x, Variable) else y
     refuse(name, given, "c")
-    kind = given.array.dtype
-    return [as_tensor(v if isinstance(v, Variable) else np.asarray(v, kind)) for v in (x, y)]
+    return [tensor_in(v, given.dtype) for v in (x, y)]

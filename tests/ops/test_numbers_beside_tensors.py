@@ -1,0 +1,82 @@
+"""A Python number beside a tensor is rounded once, to what the op computes in; and what is no number has no sign."""
+
+import math
+import warnings
+
+import pytest
+
+NAN, INF = math.nan, math.inf
+
+
+def both(x):
+    return str(x.dtype).split(".")[-1], x.tolist()
+
+
+def doubles(lib, *numbers):
+    return lib.tensor(numbers, dtype=lib.float64)
+
+
+def infinite(lib, **factors):
+    """What is added to the outer product of an infinite vector: complex numbers whose imaginary part is 0 · ∞."""
+    y = lib.addr(lib.tensor([[1.0 + 0j]]), lib.tensor([INF]), lib.tensor([1.0]), **factors)
+    return str(y.dtype).split(".")[-1], y.imag.isnan().tolist()
+
+
+CASES = {
+    "a base": (lambda lib: both(lib.float_power(0.1, lib.tensor([1.0, 0.0]))), ("float64", [0.1, 1.0])),
+    "a base of integers": (lambda lib: both(lib.float_power(0.1, lib.tensor([1]))), ("float64", [0.1])),
+    "a place": (lambda lib: both(lib.searchsorted(doubles(lib, 0.1, 0.2, 0.3), 0.2)), ("int64", 1)),
+    "a bucket": (lambda lib: both(lib.bucketize(0.2, doubles(lib, 0.1, 0.2, 0.3), right=True)), ("int64", 2)),
+    "a place among halves": (lambda lib: both(lib.searchsorted(lib.tensor([0.1, 0.2]).half(), 0.1)), ("int64", 0)),
+    "a place among bytes": (
+        lambda lib: both(lib.searchsorted(lib.tensor([1, 100], dtype=lib.uint8), -1)),  # which is 255
+        ("int64", 2),
+    ),
+    "a fraction's place": (lambda lib: both(lib.searchsorted(lib.tensor([1, 2, 3]), 2.5)), ("int64", 2)),
+    "among": (lambda lib: both(lib.isin(doubles(lib, 0.1, 0.2), 0.2)), ("bool", [False, True])),
+    "is among": (lambda lib: both(lib.isin(0.2, doubles(lib, 0.1, 0.2))), ("bool", True)),
+    "added to an outer product": (lambda lib: infinite(lib), ("complex64", [[True]])),
+    "not added to an outer product": (lambda lib: infinite(lib, beta=0), ("complex64", [[True]])),
+    "left out of an outer product": (
+        lambda lib: both(lib.addr(doubles(lib, 1.0), lib.tensor([2.0]), lib.tensor([3.0]), beta=0)),
+        ("float64", [[6.0]]),
+    ),
+    "the sign of nan": (
+        lambda lib: both(lib.linalg.slogdet(lib.tensor([[NAN, 0.0], [0.0, 1.0]])).sign),
+        ("float32", 0.0),
+    ),
+    "the size of a number": (
+        lambda lib: (
+            lib.distributions.transforms.AffineTransform(0.0, 2.0)
+            .log_abs_det_jacobian(lib.ones(3, 2).t(), None)
+            .stride()
+        ),
+        (1, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("case", CASES)
+def test_numbers_beside_tensors(lib, case):
+    run, expected = CASES[case]
+    assert run(pytest.importorskip(lib)) == expected
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_what_is_refused(lib):
+    lib = pytest.importorskip(lib)
+    for truth in (lambda: lib.isin(lib.tensor([1]), True), lambda: lib.isin(True, lib.tensor([1]))):
+        with pytest.raises(RuntimeError, match=r"Unsupported input type encountered for isin\(\): Bool"):
+            truth()
+    with pytest.raises(RuntimeError, match="eps must be non-negative, got"):
+        lib.nn.functional.cosine_similarity(lib.ones(2), lib.ones(2), dim=0, eps=-1.0)
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_samples_no_distance_apart_have_infinite_frequencies(lib):
+    lib = pytest.importorskip(lib)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lib.fft.fftfreq(4, 0).tolist()[1:] == [INF, -INF, -INF]
+        assert lib.fft.rfftfreq(4, 0.0).tolist()[1:] == [INF, INF]
