@@ -1,5 +1,7 @@
 """Which backward passes are refused: a second one, and one after what the gradient needs was written to; where PyTorch refuses."""
 
+import importlib
+
 import pytest
 
 import metagrad as mg
@@ -58,6 +60,35 @@ CASES = {
     "lerp": (lambda lib, x, y: lib.lerp(x, y, 0.5), lambda lib: lib.ones(3), False, ""),
     "addcmul": (lambda lib, x, y: lib.addcmul(x, y, y), lambda lib: lib.ones(3), False, ""),
     "linear": (lambda lib, x, y: lib.nn.functional.linear(y, x[None]), lambda lib: lib.ones(2, 3), True, "other"),
+    "div rounded": (lambda lib, x, y: lib.div(x, y, rounding_mode="floor"), lambda lib: lib.ones(3), True, "other"),
+    "div rounded by a number": (lambda lib, x, _: lib.div(x, 2, rounding_mode="trunc"), index, True, ""),
+    "nextafter": (lambda lib, x, y: lib.nextafter(x, y), lambda lib: lib.ones(3), True, "x other"),
+    "complex": (lambda lib, x, y: lib.complex(x, y).real, lambda lib: lib.ones(3), True, "x"),
+    "polar": (lambda lib, x, y: lib.polar(x, y).real * 1, lambda lib: lib.ones(3), True, ""),
+    "sgn": (lambda lib, x, _: lib.sgn(x), index, True, "x result"),
+    "cross": (lambda lib, x, y: lib.linalg.cross(x, y), lambda lib: lib.ones(3), True, "other"),
+    "combinations": (lambda lib, x, _: lib.combinations(x), index, True, "x"),
+    "ldexp": (lambda lib, x, y: lib.ldexp(x, y), lambda lib: lib.ones(3), True, "other result"),
+    "erfinv": (lambda lib, x, _: lib.erfinv(x), index, True, "x"),
+    "log_ndtr": (lambda lib, x, _: lib.special.log_ndtr(x), index, True, "x result"),
+    "index_copy": (lambda lib, x, i: lib.zeros(3).index_copy(0, lib.arange(3), x), index, True, "x"),
+    "index_add": (lambda lib, x, i: lib.zeros(3).index_add(0, lib.arange(3), x), index, True, "x"),
+    "put": (lambda lib, x, i: lib.zeros(3).put(lib.arange(3), x), index, True, "x"),
+    "fft": (lambda lib, x, _: lib.fft.fft(x).real, index, True, "x"),
+    "soft_margin_loss": (lambda lib, x, y: lib.nn.functional.soft_margin_loss(x, y), lambda lib: lib.ones(3), True, "x other"),
+    "adaptive_avg_pool1d": (lambda lib, x, _: lib.nn.functional.adaptive_avg_pool1d(x[None], 2), index, True, "x"),
+    "adaptive_avg_pool2d to one": (lambda lib, x, _: lib.nn.functional.adaptive_avg_pool2d(x[None, None], 1), index, False, ""),
+    "bilinear": (
+        lambda lib, x, y: lib.nn.functional.bilinear(x, x.detach() * 1, y), lambda lib: lib.ones(2, 3, 3), True, "other"
+    ),
+    "layer_norm": (
+        lambda lib, x, y: lib.nn.functional.layer_norm(x, (3,), None, y), lambda lib: lib.ones(3), True, "x other"
+    ),
+    "circular pad": (lambda lib, x, _: lib.nn.functional.pad(x[None], (1, 1), "circular"), index, True, ""),
+    "dropout of all": (lambda lib, x, _: lib.nn.functional.dropout(x, 1.0), index, True, ""),
+    "trapezoid": (lambda lib, x, _: lib.trapezoid(x, dx=0.5), index, False, ""),
+    "cumulative_trapezoid": (lambda lib, x, _: lib.cumulative_trapezoid(x), index, False, ""),
+    "gradient": (lambda lib, x, _: lib.gradient(x, spacing=2.0, edge_order=2)[0], index, False, ""),
     "hypot": (lambda lib, x, y: lib.hypot(x, y), lambda lib: lib.ones(3), True, "x result"),
 }  # fmt: skip
 
@@ -141,3 +172,24 @@ def test_indices_along_a_dimension_are_those_of_the_call(lib):
     i.zero_()
     y.sum().backward()
     assert x.grad.tolist() == [[0, 1, 0], [0, 0, 1]]
+
+
+def test_a_mask_that_is_broadcast_may_be_written_to(lib):
+    mean = mg.masked.mean if lib is mg else importlib.import_module("torch.masked").mean
+    x, mask = lib.ones(2, 2, requires_grad=True), lib.tensor([True, False])
+    y = mean(x, 1, mask=mask)
+    mask.zero_()
+    y.sum().backward()
+    assert x.grad.tolist() == [[1, 0], [1, 0]]
+
+
+def test_polar_of_a_negative_magnitude_has_the_gradient_of_its_formula():
+    r, phi = (
+        mg.tensor([-2.0, 0.0, 3.0], dtype=mg.float64, requires_grad=True),
+        mg.tensor([0.5, 1.0, 2.0], dtype=mg.float64),
+    )
+    z = mg.polar(r, phi)
+    with mg.no_grad():
+        r.zero_()
+    z.real.sum().backward()
+    assert mg.allclose(r.grad, mg.tensor([phi[0].cos(), 0.0, phi[2].cos()], dtype=mg.float64))

@@ -143,3 +143,35 @@ def test_norms_of_complex_vectors_have_second_derivatives(p):
     assert mg.autograd.gradcheck(lambda z: mg.linalg.vector_norm(z, p, dim=1), (z,))
     assert mg.autograd.gradgradcheck(lambda z: mg.linalg.vector_norm(z, p, dim=1), (z,))
     assert mg.autograd.gradgradcheck(lambda z: mg.nn.functional.normalize(z, p), (z,))
+
+
+LOSERS = {
+    "maximum": (lambda L, x: L.maximum(x, L.tensor([2.0, 2.0, 3.0])), [0.0, INF, INF]),
+    "minimum": (lambda L, x: L.minimum(x, L.tensor([2.0, 2.0, 3.0])), [INF, INF, 0.0]),
+    "maximum of nan": (lambda L, x: L.maximum(x, L.full((3,), NAN)), [INF, INF, INF]),
+    "max": (lambda L, x: x.max(), [0.0, 0.0, INF]),
+    "min": (lambda L, x: x.min(), [INF, 0.0, 0.0]),
+    "median": (lambda L, x: x.median(), [0.0, INF, 0.0]),
+    "nanmedian": (lambda L, x: x.nanmedian(), [0.0, INF, 0.0]),
+    "amax": (lambda L, x: x.amax(), [NAN, NAN, INF]),
+    "sinc": (lambda L, x: L.sinc(x - 2), [INF, 0.0, INF]),
+}
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("name", LOSERS)
+def test_an_infinite_gradient_goes_past_what_was_not_chosen(lib, name):
+    L = pytest.importorskip(lib)
+    x = L.tensor([1.0, 2.0, 4.0], requires_grad=True)
+    y = LOSERS[name][0](L, x)
+    y.backward(L.full_like(y, INF))
+    assert str(x.grad.tolist()) == str(LOSERS[name][1])
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_no_gradient_stays_none_where_a_logarithm_is_infinite(lib):
+    L = pytest.importorskip(lib)
+    for function, edge in ((L.xlogy, 0.0), (L.special.xlog1py, -1.0)):
+        x = L.tensor([1.0, 0.0], requires_grad=True)
+        function(x, L.tensor([edge, INF])).backward(L.zeros(2))
+        assert x.grad.tolist() == [0.0, 0.0]

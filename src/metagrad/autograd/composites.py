@@ -125,3 +125,16 @@ def guard(node: Any, *values: Any) -> None:
         elif isinstance(value, (list, tuple)):
             origins += [(None, x._counter, x._counter[0]) for x in value if isinstance(x, Variable)]
     node.origins = (*node.origins, *(origins or [functions.NOWHERE]))
+
+
+def repeatable(y: Any) -> Any:
+    """A result whose node refuses no second pass for the numbers it keeps: those of which PyTorch makes no tensors.
+
+    >>> import metagrad
+    >>> y = repeatable(metagrad.ones(2, requires_grad=True) * 3).sum()
+    >>> y.backward(), y.backward()
+    (None, None)
+    """
+    if y._grad_fn is not None:
+        y._grad_fn.frees_numbers = False
+    return y

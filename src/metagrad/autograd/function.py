@@ -90,7 +90,7 @@ class Function(Node):
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
     frees_numbers: bool = True  # whether a second pass is refused even where no tensor was saved
     reference: ClassVar[Callable[..., Any] | None] = None
-    guards: ClassVar[tuple[int, ...]] = ()  # numbers, as in origins, of what is not saved, but may not be written to
+    guards: tuple[int, ...] = ()  # numbers, as in origins, of what is not saved, but may not be written to
     # Filled in from above: how a class with a static ``forward`` is applied (``custom.py``); any, with tangents (``forward.py``)
     apply_static: ClassVar[Callable[..., Any]]
     beside_gpu: ClassVar[Callable[..., Any]]  # what replaces a GPU's inputs that do not fit together (``devices.py``)

@@ -37,6 +37,8 @@ def kept(input: Tensor, mask: Tensor | None, otherwise: float) -> Tensor:
         raise IndexError(
             f"mask must have at most as many dimensions as the input, got {mask.array.ndim} and {input.array.ndim}"
         )
+    if input.requires_grad and mask.array.shape != input.array.shape:
+        mask = mask.clone()  # which may be written to before the backward pass
     return where(mask, input, wrap(np.asarray(otherwise, input.array.dtype)))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from metagrad.autograd.composites import guarding
+from metagrad.autograd.composites import guard, guarding
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move, of_array
@@ -74,7 +74,9 @@ def _adaptive_avg(axes: int, input: Tensor, output_size: OutputSize) -> Tensor:
     if all(w.count == 1 for w in windows):
         return mean(input, tuple(range(-axes, 0)), keepdim=True)
     lengths = [w.lengths if isinstance(w, Uneven) else [w.size] * w.count for w in windows]
-    return mean_over(input, windows, [np.asarray(n, np.int64) for n in lengths])
+    y = mean_over(input, windows, [np.asarray(n, np.int64) for n in lengths])
+    guard(y._grad_fn, input)
+    return y
 
 
 def _adaptive_max(
@@ -102,7 +104,6 @@ def adaptive_avg_pool1d(input: Tensor, output_size: OutputSize) -> Tensor:
 
 @asks_for_tensors
 @known_as("AdaptiveAvgPool2D")
-@guarding("input")
 def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over two axes; None in output_size keeps that axis."""
     return _adaptive_avg(2, input, output_size)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guard
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base import dtypes
@@ -98,6 +99,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     kept = move(_kept_of(input.array, p), of_array(input.array))
     op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
     out = op.apply(input, kept, scale=float(1 / (1 - p)) if p < 1 else 1.0)  # p = 1: none is kept
+    if p == 1:
+        guard(out._grad_fn)
     return given_back(input, out, inplace)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metagrad.autograd.composites import guarding
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.linalg.contraction import einsum
 from metagrad.ops.operands import need_one_dtype
@@ -16,6 +17,7 @@ __all__ = ["bilinear"]
 
 
 @asks_for_tensors
+@guarding("weight")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y_o = x₁ᵀ W_o x₂ + b_o: input1 (*, I), input2 (*, J), weight (O, I, J), bias (O), result (*, O).
 

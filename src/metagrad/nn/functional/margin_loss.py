@@ -33,7 +33,7 @@ __all__ = [
 @asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 @known_as("SoftMarginLoss")
-@guarding("input")
+@guarding("input", "target")
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """ln(1 + exp(−y x)), y being 1 or −1, in the input's dtype and shape.
 

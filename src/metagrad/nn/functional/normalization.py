@@ -70,6 +70,8 @@ class LayerNorm(Function):
     ∂L/∂x = r (g − mean(g) − y mean(g y)),   ∂L/∂w = Σ y ∂L/∂z,   ∂L/∂b = Σ ∂L/∂z.
     """
 
+    guards = (2,)
+
     def forward(self, x: Array, w: Array | None, b: Array | None, eps: float) -> Array:
         self.save(x, w)
         self.eps = eps

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.base.typing import Operand
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import asks_for_tensors
@@ -88,6 +89,7 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 
 
 @asks_for_tensors
+@guarding("input")
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """Every choice of ``r`` elements of a vector, in its order, one a row; with_replacement: the same one several times.
 

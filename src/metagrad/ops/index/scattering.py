@@ -240,7 +240,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
 
 
 @takes_exact_out
-@guarding("index")
+@guarding("index", "source")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
 
@@ -259,7 +259,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
 
 
 @takes_exact_out
-@guarding("index", needed_by="source")
+@guarding("index", "source", needed_by="source")
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -307,7 +307,7 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
 
 
 @asks_for_tensors
-@guarding("index")
+@guarding("index", "source")
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with element ``index[i]``, counted in order over all dimensions, replaced by ``source[i]``; accumulate: added.
 

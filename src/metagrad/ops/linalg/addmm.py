@@ -6,8 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+import numpy as np
+
 from metagrad.autograd.node_names import named
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
 from metagrad.base.warning import warn_once
@@ -16,6 +18,7 @@ from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
 from metagrad.ops.linalg.misfits import misshapen
 from metagrad.ops.operands import cast_to, need_one_dtype, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, mul
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -168,5 +171,9 @@ def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
         beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else mul(product, real_factor("addmm", alpha, product))
     if beta == 0:
-        return product
+        return (
+            product
+            if not recording(input)
+            else where(wrap(np.zeros((), bool, like=input.array)), mul(input, 0), product)
+        )
     return add(input if beta == 1 else mul(input, real_factor("addmm", beta, product)), product)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 @takes_out_by(exactly=True, apart=True)
+@guarding("other", needed_by="input")
+@guarding("input", needed_by="other")
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
 

@@ -31,7 +31,10 @@ __all__ = [
 class Complex(Function):
     """z = x + iy,   ∂L/∂x = Re ∂L/∂z,   ∂L/∂y = Im ∂L/∂z."""
 
+    guards: tuple[int, ...] = (0, 1)
+
     def forward(self, x: Array, y: Array) -> Array:
+        self.guards = tuple([i for i in (0, 1) if self.needs[i]])
         shape, dtype = np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64)
         z = memory_by(np.broadcast_to(x, shape), dtype)
         z.real, z.imag = x, y
@@ -65,15 +68,17 @@ class Polar(Function):
         real = laid_out_by(r * np.cos(phi), r, phi)
         z = np.empty_like(real, np.result_type(r.dtype, np.complex64))
         z.real, z.imag = real, r * np.sin(phi)
-        self.save(r, z)
+        self.direction = np.sign(r)
+        self.save(z)
         return z
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
-        (r, z), (needs_r, needs_phi) = self.saved, self.needs
+        (z,), (needs_r, needs_phi) = self.saved, self.needs
         grad_phi = np.real(grad * np.conjugate(z * 1j)) if needs_phi else None
         if not needs_r:
             return None, grad_phi
-        return np.real(grad * np.conjugate(z)) * np.where(r == 0, 0, 1 / np.where(r == 0, 1, r)), grad_phi
+        r = np.where(self.direction == 0, 1, np.abs(z))
+        return np.real(grad * np.conjugate(z)) / r * self.direction, grad_phi
 
 
 @takes_exact_out

@@ -70,8 +70,11 @@ divide = true_divide = div
 class FloorDivide(Pointwise):
     """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
 
+    guards: tuple[int, ...] = (1,)
+
     def forward(self, x: Array, y: Array) -> Array:
         _refuse_integer_zero(x, y)
+        self.guards = (0, 1) if self.needs[1] else (1,)
         z = np.floor_divide(x, y)
         if z.dtype.kind == "f":  # NumPy gives nan for x // 0, PyTorch what the division gives
             z = np.where(np.equal(y, 0), np.divide(x, y), z)
@@ -86,6 +89,7 @@ class TruncDivide(FloorDivide):
 
     def forward(self, x: Array, y: Array) -> Array:
         _refuse_integer_zero(x, y)
+        self.guards = (0, 1) if self.needs[1] else (1,)
         if np.result_type(x, y).kind in "iub":
             z, kind = np.floor_divide(x, y), np.result_type(x, y)  # the absolute value of the smallest integer is none
             up = ((x < 0) != (y < 0)) & (np.remainder(x, y) != 0)

@@ -82,6 +82,8 @@ def nan_to_num(
 class Nextafter(Pointwise):
     """z = the number after x towards y;   ∂L/∂x = ∂L/∂z, 0 where x = y,   ∂L/∂y = 0."""
 
+    guards = (0, 1)
+
     def forward(self, x: Array, y: Array) -> Array:
         self.moved = np.not_equal(x, y)
         return np.nextafter(x, y)
@@ -93,6 +95,8 @@ class Nextafter(Pointwise):
 
 class NextBfloat16(Function):
     """``Nextafter`` among the numbers of bfloat16, which are given, and returned, as those of float32."""
+
+    guards = (0, 1)
 
     def forward(self, x: Array, y: Array) -> Array:
         self.moved = np.not_equal(x, y)
@@ -154,6 +158,7 @@ def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.fr
 
 @takes_out
 @known_as("Ldexp")
+@guarding("other", results=(0,))
 def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x · 2ʸ, in the dtype that x and y have together; of integers, the default dtype.
 

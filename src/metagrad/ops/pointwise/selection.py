@@ -205,16 +205,21 @@ class Extremum(Pointwise):
     guards = (0, 1)
 
     def forward(self, x: Array, y: Array, ufunc: np.ufunc, loses: np.ufunc) -> Array:
-        self.made_by, z = ufunc, ufunc(x, y)
-        if self.needs[0]:
-            self.share_x = np.where(np.equal(x, y), 0.5, ~loses(x, y)).astype(z.dtype)
-        if self.needs[1]:
-            self.share_y = np.where(np.equal(x, y), 0.5, ~loses(y, x)).astype(z.dtype)
-        return z
+        self.made_by, (needs_x, needs_y) = ufunc, self.needs
+        if needs_x or needs_y:
+            self.tied = np.equal(x, y)
+        if needs_x:
+            self.x_loses = loses(x, y)
+        if needs_y:
+            self.y_loses = loses(y, x)
+        return ufunc(x, y)
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         needs_x, needs_y = self.needs
-        return grad * self.share_x if needs_x else None, grad * self.share_y if needs_y else None
+        share = select(self.tied, grad * 0.5, grad)  # chosen, not multiplied by 0 where lost: infinity times 0 is nan
+        return select(self.x_loses, 0.0, share) if needs_x else None, select(
+            self.y_loses, 0.0, share
+        ) if needs_y else None
 
 
 class Maximum(Extremum):

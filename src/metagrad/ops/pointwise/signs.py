@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import OUTPUT, Function, quiet
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
@@ -128,6 +129,7 @@ class ComplexSign(Function):
 
 @takes_exact_out
 @known_as("Sgn")
+@guarding("input", results=(0,))
 def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """z / |z|, 0 at 0, a number on the unit circle: for real numbers their sign.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import repeatable
 from metagrad.autograd.node_names import named
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import floating, takes_out
@@ -233,7 +234,7 @@ class Sinc(Pointwise):
         zero = x * x * math.pi == 0  # or so near that the square vanishes
         safe = np.where(zero, 1, x)
         angle = math.pi * safe
-        return grad * conj(np.where(zero, 0, (angle * np.cos(angle) - np.sin(angle)) / (angle * safe)))
+        return np.where(zero, 0, grad * conj((angle * np.cos(angle) - np.sin(angle)) / (angle * safe)))
 
 
 @takes_out
@@ -271,10 +272,7 @@ def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def _scaled(input: Tensor, factor: float, name: str) -> Tensor:
-    y = named(mul(input, factor), name)
-    if y._grad_fn is not None:
-        y._grad_fn.frees_numbers = False
-    return cast("Tensor", y)
+    return cast("Tensor", repeatable(named(mul(input, factor), name)))
 
 
 def _angles(input: Tensor, name: str) -> Tensor:

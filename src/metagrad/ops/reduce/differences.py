@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import repeatable
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
@@ -152,12 +153,12 @@ def _derivative(x: Tensor, axis: int, spacing: Operand, edge_order: int) -> Tens
             )
         before, after = _cut(run, axis, None, -1), _cut(run, axis, 1, None)
         share = before / (before + after)  # the slope on the side of the shorter step counts for more
-    slope = rise / run
+    slope = repeatable(rise / run)
     left, right = _cut(slope, axis, None, -1), _cut(slope, axis, 1, None)
     if isinstance(spacing, Variable):
         inner = left + share * (right - left)
     else:
-        inner = sub(_cut(x, axis, 2, None), _cut(x, axis, None, -2)) / (2 * spacing)
+        inner = repeatable(sub(_cut(x, axis, 2, None), _cut(x, axis, None, -2)) / (2 * spacing))
     first, last = _cut(slope, axis, None, 1), _cut(slope, axis, -1, None)
     if edge_order == 2:
         bend = right - left
@@ -166,8 +167,8 @@ def _derivative(x: Tensor, axis: int, spacing: Operand, edge_order: int) -> Tens
             if isinstance(share, float)
             else (_cut(share, axis, None, 1), 1 - _cut(share, axis, -1, None))
         )
-        first = first - low * _cut(bend, axis, None, 1)
-        last = last + high * _cut(bend, axis, -1, None)
+        first = first - repeatable(low * _cut(bend, axis, None, 1))
+        last = last + repeatable(high * _cut(bend, axis, -1, None))
     return cat([first, inner, last], axis)
 
 
@@ -199,7 +200,7 @@ def _areas(name: str, y: Tensor, x: Tensor | None, dx: Operand | None, dim: int)
                 f"{name}: There must be one `x` value for each sample point: got {samples} for {y.array.shape[axis]}"
             )
         run = _along(diff(as_tensor(x)), axis, y) if x.array.ndim == 1 else diff(as_tensor(x), dim=axis - y.array.ndim)
-    return (_cut(y, axis, 1, None) + _cut(y, axis, None, -1)) * run / 2, axis
+    return repeatable(repeatable((_cut(y, axis, 1, None) + _cut(y, axis, None, -1)) * run) / 2), axis
 
 
 @asks_for_tensors
@@ -218,7 +219,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, 
     if x is None and y.array.ndim and y.array.shape[dimension(dim, y.array.ndim)] > 1 and y.dtype is not dtypes.bool_:
         axis = dimension(dim, y.array.ndim)
         ends = y.select(axis, 0) + y.select(axis, -1)
-        return (total(y, axis) - ends * 0.5) * (1.0 if dx is None else dx)
+        return repeatable((total(y, axis) - repeatable(ends * 0.5)) * (1.0 if dx is None else dx))
     areas, axis = _areas("trapezoid", y, x, dx, dim)
     return total(areas, axis)
 

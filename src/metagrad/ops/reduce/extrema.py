@@ -52,7 +52,7 @@ def max(
     >>> metagrad.max(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
     tensor([1, 0])
     """
-    return _extreme(input, dim, keepdim, other, results.max, amax, maximum, _argmax)
+    return _extreme(input, dim, keepdim, other, results.max, reductions.largest, maximum, _argmax)
 
 
 @takes_out
@@ -72,12 +72,12 @@ def min(
     >>> metagrad.min(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).values
     tensor([1., 2.])
     """
-    return _extreme(input, dim, keepdim, other, results.min, amin, minimum, _argmin)
+    return _extreme(input, dim, keepdim, other, results.min, reductions.smallest, minimum, _argmin)
 
 
 def _extreme(
     input: Tensor, dim: int | Tensor | None, keepdim: bool, other: Tensor | None, result: Callable[[tuple[Tensor, Tensor]], R],
-    of_all: Callable[[Tensor], Tensor], of_two: Callable[..., Tensor], index: Callable[[Array, int], Array],
+    of_all: Callable[..., Array], of_two: Callable[..., Tensor], index: Callable[[Array, int], Array],
 ) -> Tensor | R:  # fmt: skip
     """What ``max`` and ``min`` have in common: which of their three meanings the arguments ask for."""
     if other is None and isinstance(dim, Variable):
@@ -86,7 +86,8 @@ def _extreme(
         return of_two(input, other)
     need_tensors(result.__name__, input=input)
     if dim is None:
-        return named(of_all(input), f"{result.__name__.capitalize()}Backward1")
+        name, axis = result.__name__, nonempty(ordered(input, f"a{result.__name__}"), None)
+        return named(SharedOfAll.apply(input, axis=axis, keepdim=False, choose=of_all), f"{name.capitalize()}Backward1")
     return chosen_along(result, ordered(input, result.__name__), cast(int, dim), keepdim, index)
 
 
@@ -148,13 +149,20 @@ class Shared(Function):
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, choose: Callable[..., Array]) -> Array:
         y = in_order(choose(x, axis))
         if self.needs[0]:
-            chosen = np.equal(x, y) | np.isnan(x) & np.isnan(y)
-            self.share = (chosen / chosen.sum(axis=axis, keepdims=True)).astype(y.dtype)
+            self.chosen = np.equal(x, y) | np.isnan(x) & np.isnan(y)
+            self.count = self.chosen.sum(axis=axis, keepdims=True).astype(y.dtype)
         self.kept = y.shape
         return y if keepdim else y.reshape(tuple(n for d, n in enumerate(x.shape) if d not in axis))
 
     def backward(self, grad: Array) -> Array:
-        return grad.reshape(self.kept) * self.share
+        return grad.reshape(self.kept) * self.chosen / self.count
+
+
+class SharedOfAll(Shared):
+    """``Shared`` over all elements, where an infinite gradient leaves those that were not chosen 0, not nan."""
+
+    def backward(self, grad: Array) -> Array:
+        return np.where(self.chosen, grad.reshape(self.kept) / self.count, 0.0)
 
 
 class Amax(Shared):

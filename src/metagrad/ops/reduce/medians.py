@@ -15,7 +15,7 @@ from metagrad.kernels import sorting
 from metagrad.kernels.libraries import accumulate
 from metagrad.ops.arguments import dimension, takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.dtype_checks import refuse
-from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered
+from metagrad.ops.reduce.extrema import SharedOfAll, chosen_along, nonempty, ordered
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -52,7 +52,7 @@ def _median_of_all(input: Tensor, index: Callable[[Array, int], Array]) -> Tenso
         nothing = np.nan if x.dtype.kind in "fV" else np.iinfo(x.dtype).min
         return np.full((1,), nothing, x.dtype, like=x)
 
-    found = Shared.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
+    found = SharedOfAll.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
     return named(found, "Median" if index is _index_of_median else "Nanmedian")
 
 

@@ -137,6 +137,7 @@ def nanmean(
 
 
 @asks_for_tensors
+@guarding("fweights")
 def cov(
     input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
 ) -> Tensor:

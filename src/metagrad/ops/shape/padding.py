@@ -150,8 +150,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     y = PadFromInside.apply(
         input, positions=[_positions(n, low, high, mode) for n, (low, high) in zip(shape, widths, strict=True)]
     )
-    if y._grad_fn is not None and mode != "circular":
-        guard(y._grad_fn, input)
+    if y._grad_fn is not None:
+        guard(y._grad_fn, *([] if mode == "circular" else [input]))
     names = {"reflect": f"ReflectionPad{axes}D", "replicate": f"ReplicationPad{axes}D", "circular": "Copy"}
     return named(y if mode == "circular" else formatted_as(y, input), names[mode])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import guard
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
@@ -169,7 +170,10 @@ def complex_to_complex(name: str, input: Tensor, s: Dims, dim: Dims, norm: str |
     x = _resized(name, _complex(_numbers(input, name)), axes, sizes)
     if not axes:
         return x.clone()
-    return Transform.apply(x, axes=axes, back=back, scale=_scale(norm, _count(x, axes), back, name))
+    y = Transform.apply(x, axes=axes, back=back, scale=_scale(norm, _count(x, axes), back, name))
+    if name in ("fft", "ifft") and not input.dtype.is_complex:
+        guard(y._grad_fn, *([input] if x.array.size <= input.array.size else []))
+    return y
 
 
 def real_to_complex(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:

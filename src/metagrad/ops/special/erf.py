@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import guarding
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.special import normal as kernel
@@ -78,12 +79,12 @@ class Erfinv(Pointwise):
     """y with erf y = x,   ∂L/∂x = ∂L/∂y · √π/2 exp(y²)."""
 
     def forward(self, x: Array) -> Array:
-        y = values(kernel.erfinv, x)
-        self.save(y)
-        return y
+        self.save(x)
+        return values(kernel.erfinv, x)
 
     def backward(self, grad: Array) -> Array:
-        (y,) = self.saved
+        (x,) = self.saved
+        y = Erfinv.on(x)
         return grad * (np.exp(y * y) / _TWO_OVER_ROOT_PI)
 
 
@@ -170,6 +171,7 @@ class LogNdtr(Pointwise):
 
 
 @takes_out
+@guarding(results=(0,))
 def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ln Φ(x), exact also where Φ(x) would be 0.
 

@@ -87,7 +87,7 @@ class Xlogy(Pointwise):
         if not needs_x:
             return None, grad_y
         nothing = (x == 0) & (y <= 0)
-        return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad_y
+        return np.where(nothing, 0, Xlogy.on(grad, np.where(nothing, 1, y))), grad_y
 
 
 @takes_out
@@ -116,7 +116,7 @@ class Xlog1py(Pointwise):
         if not needs_x:
             return None, grad_y
         nothing = (x == 0) & (y <= -1)
-        return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad_y
+        return np.where(nothing, 0, Xlog1py.on(grad, np.where(nothing, 0, y))), grad_y
 
 
 @takes_out
