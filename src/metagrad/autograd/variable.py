@@ -172,9 +172,9 @@ def as_tensor(value: Any) -> Tensor:
 
 def recording(*values: Any) -> bool:
     """Whether an op on these values would be recorded in the graph, or have a tangent."""
-    given = [v for v in values if isinstance(v, Variable)]
-    return (
-        mode.grad
-        and any(v.requires_grad for v in given)
-        or any(level.carries(v) for level in mode.levels for v in given)
-    )
+    for v in values:
+        if isinstance(v, Variable) and (
+            mode.grad and v.requires_grad or any(level.carries(v) for level in mode.levels)
+        ):
+            return True
+    return False

@@ -162,19 +162,19 @@ def perform_formula(
     program: formulas.Program, arrays: Sequence[Array], numbers: Sequence[Number], width: int = 0
 ) -> None:
     """A formula's loop over contiguous arrays on all threads; width: the length of a row, where there are rows or columns."""
-    shapes = {formulas.ELEMENTS: (-1, width) if width else -1, formulas.ROW: -1, formulas.COLUMN: (-1, 1)}
-    flat = [a.reshape(shapes[form]) for a, form in zip(arrays, program.forms, strict=True)]
-    _perform(formulas.work_of(program, flat, numbers), len(flat[-1]), flat[-1].size, flat[-1])
+    size = arrays[-1].size
+    _perform(formulas.work_of(program, arrays, numbers, width), size // width if width else size, size, arrays[-1])
 
 
 def _perform(work: Work, rows: int, elements: int, target: Array) -> None:
     """Parts begin where a line of the cache does: to write across two lines takes twice as long. target: what is written."""
     parts = max(1, min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads()))
-    unit = tuning.ALIGNMENT // target.itemsize
-    if parts == 1 or target.ndim > 1 or target.size < parts * unit * unit:
-        unit = 1
-    phase = -place_of(target) % tuning.ALIGNMENT // target.itemsize % unit
-    perform(work, rows, parts, unit, phase)
+    itemsize, size = target.itemsize, target.size
+    unit = tuning.ALIGNMENT // itemsize
+    if parts == 1 or rows != size or size < parts * unit * unit:
+        perform(work, rows, parts)
+    else:
+        perform(work, rows, parts, unit, -place_of(target) % tuning.ALIGNMENT // itemsize % unit)
 
 
 def rows_joined(rows: int, length: int) -> int:

@@ -96,8 +96,9 @@ class _Round:
 
 
 class _Helper(threading.Thread):
-    def __init__(self, name: str, memory: Array, row: int) -> None:
+    def __init__(self, name: str, memory: Array, row: int, begins: Callable[[], None]) -> None:
         super().__init__(name=name, daemon=True)
+        self.begins = begins
         self.memory, self.row, self.asleep, self.state = memory, row, ROW * row + ASLEEP, ROW * row + STATE
         self.alarm: SimpleQueue[None] = SimpleQueue()
         self.done = Signal()
@@ -126,6 +127,7 @@ class _Helper(threading.Thread):
             self.done.wait_for(self.rounds)
 
     def run(self) -> None:
+        self.begins()
         while True:
             if not serve(self.memory, self.row, looks(), tuning.LOOKS_OF_GRACE):
                 self.sleep()
@@ -147,12 +149,12 @@ class _Helper(threading.Thread):
 
 
 class Helpers:
-    """So many threads, which work for one caller at a time."""
+    """So many threads, which work for one caller at a time; each calls ``begins`` first."""
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, count: int, name: str, begins: Callable[[], None] = lambda: None) -> None:
         self._lock = threading.Lock()
         self._memory = _lines((count + 1) * ROW)
-        self._helpers = [_Helper(f"{name}-{i}", self._memory, i + 1) for i in range(count)]
+        self._helpers = [_Helper(f"{name}-{i}", self._memory, i + 1, begins) for i in range(count)]
         for helper in self._helpers:
             helper.start()
         atexit.register(self.end)

@@ -77,18 +77,20 @@ def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
         if not y.T.flags.c_contiguous:
             return False
         y, inputs = y.T, [a.T if a.ndim == y.ndim else a for a in inputs]
-    forms, arrays, numbers, width = [], [], [], 0
+    forms, kinds, arrays, numbers, width, shape = [], [], [], [], 0, y.shape
     for a in inputs:
-        form, columns = _form(a, y.shape)
+        form, columns = (ELEMENTS, 0) if a.shape == shape else _form(a, shape)
         forms.append(form)
+        kinds.append(a.dtype.char)
         if form == "n":
             numbers.append(a.item())
             continue
-        if form is None or not a.flags.c_contiguous or not a.flags.aligned or (columns and width not in (0, columns)):
+        flags = a.flags
+        if form is None or not flags.c_contiguous or not flags.aligned or (columns and width not in (0, columns)):
             return False
         width = width or columns
         arrays.append(a)
-    program = of_ufunc(ufunc, tuple(forms), tuple([a.dtype.char for a in inputs]), y.dtype.char)
+    program = of_ufunc(ufunc, tuple(forms), tuple(kinds), y.dtype.char)
     if program is None or not y.flags.aligned:
         return False
     perform_formula(program, [*arrays, y], numbers, width)

@@ -35,7 +35,8 @@ _helping: Helpers | None = None
 class _Here(threading.local):
     """What a thread is doing."""
 
-    is_sharing = False  # its share of some jobs: as long as the other threads do theirs, they take no more
+    # Its share of some jobs: as long as the other threads do theirs, they take no more. Our own threads never do anything else.
+    is_sharing = False
 
 
 _here = _Here()
@@ -119,6 +120,7 @@ class _Workers:
         self._asked.put((contextvars.copy_context(), job, number, done))
 
     def _serve(self) -> None:
+        _share()
         while (asked := self._asked.get()) is not None:
             context, job, number, done = asked
             result, error = None, None
@@ -145,13 +147,18 @@ def _begin(jobs: Sequence[Callable[[], Any]], done: SimpleQueue[Any]) -> None:
             _workers.begin(job, number, done)
 
 
+def _share() -> None:
+    """Say that this thread is one of our own."""
+    _here.is_sharing = True
+
+
 def _helpers() -> Helpers:
     global _helping
     with _lock:
         if _helping is None:
             from metagrad.kernels.helpers import Helpers
 
-            _helping = Helpers(get_num_threads() - 1, _NAME)
+            _helping = Helpers(get_num_threads() - 1, _NAME, _share)
         return _helping
 
 
@@ -183,12 +190,7 @@ def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs, the first done here and the others on threads of their own; jobs of jobs stay here."""
-    if (
-        len(jobs) <= 1
-        or get_num_threads() == 1
-        or _here.is_sharing
-        or threading.current_thread().name.startswith(_NAME)
-    ):
+    if len(jobs) <= 1 or get_num_threads() == 1 or _here.is_sharing:
         return [job() for job in jobs]
     if available():
         return _helpers().run(jobs)
@@ -212,6 +214,6 @@ def perform(work: Work, size: int, parts: int, unit: int = 1, phase: int = 0) ->
 
     unit, phase: parts begin at multiples of so many elements, counted from an element.
     """
-    if threading.current_thread().name.startswith(_NAME) or get_num_threads() == 1:
+    if _here.is_sharing or get_num_threads() == 1:
         parts = 1
-    _helpers().perform(work, size, parts, unit, phase)
+    (_helping or _helpers()).perform(work, size, parts, unit, phase)

@@ -13,7 +13,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import name_node
 from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import Variable, recording, wrap
-from metagrad.autograd.views import Overwrite, bump, check_writable, is_followed, put, write
+from metagrad.autograd.views import Overwrite, bump, check_writable, is_followed, put, write, written_at_once
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_writable, repeats_opened
 from metagrad.ops.argument_names import understood
@@ -24,7 +24,7 @@ from metagrad.ops.index.indexing import value_for
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.chunked import is_large
-from metagrad.ops.pointwise.destination import results_into
+from metagrad.ops.pointwise.destination import result_into
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -109,8 +109,8 @@ def _may_be_written_first(input: Tensor, others: tuple[Any, ...]) -> bool:
 
 def _computed_into(input: Tensor, compute: Callable[[], Tensor], nodes: tuple[type[Function], ...]) -> Tensor:
     _check_target(input)
-    with results_into(nodes, input.array):
-        written: Tensor = write(input, compute())
+    result = result_into(nodes, input.array, compute)
+    written: Tensor = (written_at_once if result.array is input.array else write)(input, result)
     return written
 
 

@@ -61,6 +61,8 @@ def same_places(arrays: Sequence[Array], places: Sequence[int], uses: Sequence[A
     """Of each array, which is the first one of its place, shape, dtype and use."""
     if len(set(places)) == len(places):  # as for nearly all
         return tuple(range(len(places)))
+    if all(a is arrays[places.index(place)] for a, place in zip(arrays, places, strict=True)) and len(set(uses)) == 1:
+        return tuple(map(places.index, places))  # as of what is done in place
     seen = [(place, a.shape, a.dtype.char, use) for a, place, use in zip(arrays, places, uses, strict=True)]
     return tuple([seen.index(s) for s in seen])
 

@@ -50,13 +50,19 @@ class NotPrintable(Exception):
     """A function has no expression, or a dtype no loop."""
 
 
-def work_of(program: Program, arrays: Sequence[Array], numbers: Sequence[Number]) -> Work:
-    """The work of a program on these arrays, which are contiguous."""
+def work_of(program: Program, arrays: Sequence[Array], numbers: Sequence[Number], width: int = 0) -> Work:
+    """The work of a program on these arrays, which are contiguous; width: the length of a row, where there are rows or columns."""
     values: list[Any] = []
-    places = [place_of(a) for a in arrays]
-    for a, place in zip(arrays, places, strict=True):
-        values += (place, *a.shape)
-    values += map(bits_of, numbers)
+    places = []
+    for a, form in zip(arrays, program.forms, strict=True):
+        place = place_of(a)
+        places.append(place)
+        if not width or form == ROW:
+            values += (place, a.size)
+        else:
+            values += (place, a.size // width, width) if form == ELEMENTS else (place, a.size, 1)
+    if numbers:
+        values += map(bits_of, numbers)
     same = same_places(arrays, places, program.forms)
     return Work(address_of((program, same), _compiled, _addresses), array("q", values))
 

@@ -13,8 +13,9 @@ from metagrad.kernels.compiled.compiler import native
 
 ROW = 16  # two lines of the cache
 # Of the first row: the address of a function (0: the work is a Python function), that of its data, elements, parts, and where a
-# part may begin: at element PHASE, and each UNIT from there on; and, in a line of its own, the next part that is to be taken.
-FUNCTION, DATA, SIZE, PARTS, UNIT, PHASE, NEXT = 0, 1, 2, 3, 4, 5, 8
+# part may begin: at element PHASE, and each UNIT from there on; TAKEN: of so many parts left, one is taken at a time; and, in
+# a line of its own, the next part that is to be taken.
+FUNCTION, DATA, SIZE, PARTS, UNIT, PHASE, TAKEN, NEXT = 0, 1, 2, 3, 4, 5, 6, 8
 # Of a helper's row.
 STATE, ASLEEP = 0, 8
 IDLE, ASKED, BUSY = 0, 1, 2
@@ -32,13 +33,14 @@ def _begin_of(memory: Array, i: int) -> int:
 
 @native
 def _work(memory: Array) -> None:
-    """Take parts until none is left."""
-    function, data, parts = memory[FUNCTION], memory[DATA], memory[PARTS]
+    """Take parts until none is left: many at a time while many are left, for between any two memory is read anew."""
+    function, data, parts, taken = memory[FUNCTION], memory[DATA], memory[PARTS], memory[TAKEN]
     while True:
-        i = add(memory, NEXT, 1)
+        count = max(1, (parts - load(memory, NEXT)) // taken)
+        i = add(memory, NEXT, count)
         if i >= parts:
             return
-        call(function, data, _begin_of(memory, i), _begin_of(memory, i + 1))
+        call(function, data, _begin_of(memory, i), _begin_of(memory, min(i + count, parts)))
 
 
 @native
@@ -50,7 +52,7 @@ def perform(
     Parts begin at multiples of ``unit`` elements from element ``phase`` on.
     """
     memory[FUNCTION], memory[DATA], memory[SIZE], memory[PARTS], memory[NEXT] = function, data, size, parts, 0
-    memory[UNIT], memory[PHASE] = unit, phase
+    memory[UNIT], memory[PHASE], memory[TAKEN] = unit, phase, 2 * (helpers + 1)
     for i in range(1, helpers + 1):
         store(memory, ROW * i + STATE, ASKED)
     _work(memory)

@@ -75,7 +75,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         return _laid_out(self, large(self, *inputs, **params), inputs)
 
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
-        x = next((x for x in inputs if is_large(x)), inputs[0])  # a column and a row are large together only
+        x = inputs[0] if is_large(inputs[0]) else next(filter(is_large, inputs), inputs[0])  # or large together only
         if self.loops is not None and fit(x, *inputs):
             return forward_by_loop(self, self.loops, x, params, room(self, inputs))
         y = _by_one_call(self, forward, inputs, params)
@@ -161,9 +161,12 @@ def _by_one_call(
 ) -> Array | None:
     """The result of an op that is a ufunc and keeps nothing but inputs, without noting it down; None for others."""
     ufunc = node.ufunc or params.get("ufunc")
-    if not isinstance(ufunc, np.ufunc) or not all(isinstance(x, np.ndarray) for x in inputs):
+    if not isinstance(ufunc, np.ufunc):
         return None
-    if any(node.needs):  # what it keeps, its forward tells for the first elements
+    for x in inputs:
+        if not isinstance(x, np.ndarray):
+            return None
+    if True in node.needs:  # what it keeps, its forward tells for the first elements
         firsts, like = [x[tuple([slice(1)] * x.ndim)] for x in inputs], _like(node)
         forward(like, *firsts, **params)
         given = {id(first): x for first, x in zip(firsts, inputs, strict=True)}

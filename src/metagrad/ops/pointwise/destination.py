@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 
+R = TypeVar("R")
+
 
 class _Destination(threading.local):
-    """Where ``results_into`` and ``first_result_into`` want this thread's results."""
+    """Where ``result_into`` and ``first_result_into`` want this thread's results."""
 
     ops: tuple[type[Function], ...] = ()
     memory: Array = None
@@ -26,12 +28,11 @@ class _Destination(threading.local):
 _wanted = _Destination()
 
 
-@contextmanager
-def results_into(ops: tuple[type[Function], ...], x: Array) -> Iterator[None]:
-    """Inside, one of these ops that has x among its inputs may write its result into x."""
+def result_into(ops: tuple[type[Function], ...], x: Array, compute: Callable[[], R]) -> R:
+    """``compute()``, in which one of these ops that has x among its inputs may write its result into x."""
     _wanted.ops, _wanted.memory = ops, x
     try:
-        yield
+        return compute()
     finally:
         _wanted.ops, _wanted.memory = (), None
 
@@ -68,12 +69,19 @@ def may_be_written_first(out: Array, arguments: Iterable[object]) -> bool:
 
 
 def destination(node: Function, inputs: Sequence[object]) -> Array | None:
-    """The memory asked for by ``results_into``, if it is this op's input and no other input lies across it."""
+    """The memory asked for by ``result_into``, if it is this op's input and no other input lies across it."""
     x = _wanted.memory
-    if node.__class__ not in _wanted.ops or not any(a is x for a in inputs):
+    if x is None or node.__class__ not in _wanted.ops:
         return None
-    others = [a for a in inputs if isinstance(a, np.ndarray) and a is not x]
-    return None if any(np.may_share_memory(a, x) for a in others) or not _have_shape(x.shape, others) else x
+    is_input = False
+    for a in inputs:
+        if a is x:
+            is_input = True
+        elif isinstance(a, np.ndarray) and (
+            np.may_share_memory(a, x) or a.shape != x.shape and not _have_shape(x.shape, [a])
+        ):
+            return None
+    return x if is_input else None
 
 
 def room(node: Function, inputs: Sequence[object], dtype: np.dtype[Any] | None = None) -> Array | None:
