@@ -23,7 +23,9 @@ def kernels(monkeypatch):
     monkeypatch.setattr(fused, "cupy", lambda: FakeCupy)
     monkeypatch.setattr(FakeCupy, "ElementwiseKernel", ElementwiseKernel, raising=False)
     monkeypatch.setattr("metagrad.kernels.libraries._LOOKS", True)
-    monkeypatch.setattr("metagrad.ops.pointwise.fused._stepwise", set())
+    monkeypatch.setattr("metagrad.ops.pointwise.fused._plans", {})
+    monkeypatch.setattr(fused, "_known", {})
+    monkeypatch.setattr(fused, "_last", {})
     fused._kernel.cache_clear()
     ElementwiseKernel.made.clear()
     yield ElementwiseKernel.made

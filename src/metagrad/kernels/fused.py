@@ -29,6 +29,7 @@ _TYPES = {
     "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
     "float16": "float16", "float32": "float", "float64": "double",
 }  # fmt: skip
+_NAMES = {np.dtype(name): name for name in _TYPES}  # NumPy takes a while to tell a dtype's name
 _ON = os.environ.get("METAGRAD_GPU_FUSION") != "0"
 
 
@@ -50,14 +51,39 @@ def can_fuse() -> bool:
     return _ON and hasattr(cupy(), "ElementwiseKernel")
 
 
+class Plan(NamedTuple):
+    """A noted formula's kernel, and the numbers that are its arguments after the arrays."""
+
+    kernel: Callable[..., Any]
+    numbers: list[Any]
+
+    def run(self, arrays: Sequence[Array], into: Sequence[Array] = ()) -> list[Array]:
+        """The values that are wanted, of arrays of a GPU; written into ``into`` if given."""
+        found = self.kernel(*arrays, *self.numbers, *into)
+        return list(found) if isinstance(found, tuple) else [found]
+
+
+def plan(tape: Tape, inputs: Sequence[int], wanted: Sequence[int]) -> Plan:
+    """How to compute the values ``wanted`` of a tape, by number. What was printed for a tape of the same steps serves again."""
+    steps = [(s.function, *s.arguments, s.result) for s in tape.steps]
+    dtypes = [getattr(v, "dtype", v.__class__) for v in tape.values]
+    key = (*steps, *dtypes, *inputs, "wanted", *wanted)
+    known = _known.get(key)
+    if known is None:
+        if len(Formula(tape, set(wanted)).steps) < 2:
+            raise NotPointwise("a step by itself is CuPy's")
+        text, constants = printed(tape, inputs, wanted)
+        known = _known[key] = _kernel(text), constants
+    kernel, constants = known
+    return Plan(kernel, [_number(tape.values[n], dtype) for n, dtype in constants])
+
+
+_known: dict[Any, tuple[Callable[..., Any], list[tuple[int, str]]]] = {}  # kernels by what is computed in them
+
+
 def compute(tape: Tape, given: dict[int, Array], wanted: Sequence[int], into: Sequence[Array] = ()) -> list[Array]:
     """The values ``wanted``, by number, of a tape whose inputs stand for these arrays of a GPU; written into ``into`` if given."""
-    steps = Formula(tape, set(wanted)).steps
-    if len(steps) < 2:
-        raise NotPointwise("a step by itself is CuPy's")
-    text, numbers = printed(tape, list(given), wanted)
-    found = _kernel(text)(*given.values(), *numbers, *into)
-    return list(found) if isinstance(found, tuple) else [found]
+    return plan(tape, list(given), wanted).run([*given.values()], into)
 
 
 class _InPlaceTape(Tape):
@@ -77,18 +103,46 @@ def in_place(formula: Callable[..., None], arrays: Sequence[Array | None], setti
     """``formula(*arrays, *settings)``, in place in a GPU's arrays of one shape, as one kernel; whether it was done."""
     if not can_fuse():
         return False
-    tape = _InPlaceTape([])
-    samples = [None if a is None else tape.sample(np.ones(2, a.dtype)) for a in arrays]
-    given = {tape.number(x): a for x, a in zip(samples, arrays, strict=True) if x is not None}
+    dtypes = [None if a is None else a.dtype for a in arrays]
+    key: Any = (formula, *dtypes, _as_key(settings))
     try:
-        with np.errstate(all="ignore"):
-            formula(*samples, *settings)
-        changed = {tape.number(x): a for x, a in zip(samples, arrays, strict=True) if tape.number(x) not in given}
-        changed.pop(None, None)
-        compute(tape, given, list(changed), list(changed.values()))  # type: ignore[arg-type]
+        known = _last.get(key)
+    except TypeError:  # a setting that is no number
+        known = key = None
+    try:
+        prepared, given, changed = known or _planned_in_place(formula, dtypes, settings)
+        prepared.run([arrays[i] for i in given], [arrays[i] for i in changed])
     except NotPointwise:
         return False
+    if key is not None and known is None:  # other parameters follow with these settings; the next step has others
+        _last.clear()
+        _last[key] = prepared, given, changed
     return True
+
+
+_last: dict[Any, tuple[Plan, list[int], list[int]]] = {}
+
+
+def _planned_in_place(
+    formula: Callable[..., None], dtypes: Sequence[Any], settings: Sequence[Any]
+) -> tuple[Plan, list[int], list[int]]:
+    """A plan, which of the arrays it is given, and which of them it writes."""
+    tape = _InPlaceTape([])
+    samples = [None if d is None else tape.sample(np.ones(2, d)) for d in dtypes]
+    given = {tape.number(x): i for i, x in enumerate(samples) if x is not None}
+    with np.errstate(all="ignore"):
+        formula(*samples, *settings)
+    changed = {tape.number(x): i for i, x in enumerate(samples) if tape.number(x) not in given}
+    changed.pop(None, None)
+    return plan(tape, [*given], [*changed]), [*given.values()], [*changed.values()]  # type: ignore[list-item]
+
+
+def _as_key(settings: Sequence[Any]) -> tuple[Any, ...]:
+    """Settings as they are told apart: 0.0 and −0.0, 1 and True are not the same."""
+    return tuple(
+        _as_key(x) if x.__class__ is tuple else (x.__class__, repr(x)) if isinstance(x, (bool, int, float)) else x
+        for x in settings
+    )
 
 
 @functools.cache
@@ -113,15 +167,16 @@ def _kernel(text: Text) -> Callable[..., Any]:
     return run
 
 
-def printed(tape: Tape, inputs: Sequence[int], wanted: Sequence[int]) -> tuple[Text, list[Any]]:
-    """The kernel for a tape's values ``wanted``, and the numbers among its arguments, which come after the arrays.
+def printed(tape: Tape, inputs: Sequence[int], wanted: Sequence[int]) -> tuple[Text, list[tuple[int, str]]]:
+    """The kernel for a tape's values ``wanted``, and the constants of the tape that are its arguments after the arrays: each with
+    the dtype it is wanted in.
 
     >>> tape = Tape([])
     >>> x = tape.sample(np.ones(2, np.float32))
     >>> y = 1 / (np.exp(-x) + 1)
-    >>> text, numbers = printed(tape, [0], [tape.number(y)])
-    >>> text.inputs, text.outputs, [float(n) for n in numbers]
-    ('float32 x0, float32 c3, float32 c5', 'float32 y6', [1.0, 1.0])
+    >>> text, constants = printed(tape, [0], [tape.number(y)])
+    >>> text.inputs, text.outputs, constants
+    ('float32 x0, float32 c3, float32 c5', 'float32 y6', [(3, 'float32'), (5, 'float32')])
     >>> print(text.body)
     float v1 = -x0;
     float v2 = expf(v1);
@@ -135,7 +190,7 @@ def printed(tape: Tape, inputs: Sequence[int], wanted: Sequence[int]) -> tuple[T
     lines = [*printer.lines, *[f"y{n} = {printer.names[n]};" for n in wanted]]
     parameters = [f"{_dtype(tape.values[n])} x{n}" for n in inputs] + printer.parameters
     outputs = ", ".join(f"{_dtype(tape.values[n])} y{n}" for n in wanted)
-    return Text(", ".join(parameters), outputs, "\n".join(lines), "\n".join(printer.helpers)), printer.numbers
+    return Text(", ".join(parameters), outputs, "\n".join(lines), "\n".join(printer.helpers)), printer.constants
 
 
 class _Printer:
@@ -146,7 +201,7 @@ class _Printer:
         self.names = {n: f"x{n}" for n in inputs}
         self.lines: list[str] = []
         self.parameters: list[str] = []
-        self.numbers: list[Any] = []
+        self.constants: list[tuple[int, str]] = []
         self.helpers: dict[str, None] = {}
 
     def add(self, function: Callable[..., Any], arguments: Sequence[int], result: int) -> None:
@@ -166,7 +221,9 @@ class _Printer:
 
     def call(self, ufunc: np.ufunc, arguments: Sequence[int], to: str) -> str:
         """A ufunc's expression for arguments of the dtype that NumPy chooses; halves in float."""
-        *loop, out = [d.name for d in ufunc.resolve_dtypes((*[_kind(self.values[n]) for n in arguments], None))]
+        *loop, out = [
+            _NAMES.get(d, "") for d in ufunc.resolve_dtypes((*[_kind(self.values[n]) for n in arguments], None))
+        ]
         if len({*loop}) > 1 or loop[0] not in _TYPES:
             raise NotPointwise(f"{ufunc.__name__} of {loop}")
         name, kind = ("float32" if loop[0] == "float16" else loop[0]), np.dtype(loop[0]).kind
@@ -185,7 +242,8 @@ class _Printer:
         if number not in self.names:
             self.names[number] = f"c{number}"
             self.parameters.append(f"{dtype} c{number}")
-            self.numbers.append(_number(self.values[number], dtype))
+            _number(self.values[number], dtype)  # refuses what is none
+            self.constants.append((number, dtype))
             return _cast(f"c{number}", dtype, computed or dtype)
         name, of = self.names[number], _dtype(self.values[number])
         if dtype == "float16" and of != dtype:
@@ -194,9 +252,9 @@ class _Printer:
 
 
 def _dtype(value: Any) -> str:
-    name = str(value.dtype.name)
-    if name not in _TYPES:
-        raise NotPointwise(f"{name} in C")
+    name = _NAMES.get(value.dtype)
+    if name is None:
+        raise NotPointwise(f"{value.dtype} in C")
     return name
 
 
@@ -230,4 +288,6 @@ def _cast(name: str, of: str, to: str) -> str:
     if to == "bool":
         return f"({name} != 0)"
     through = "(float)" if to == "float16" and of not in ("float32", "float64") else ""
+    if of in ("float32", "float64") and to in ("uint8", "uint16", "uint32"):
+        through = "(long long)"  # which wraps around where a GPU would stop at 0
     return f"({_TYPES[to]}){through}{name}"
