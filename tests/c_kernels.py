@@ -1,4 +1,4 @@
-"""CuPy's ElementwiseKernel on the stand-in array: what was printed for a GPU, compiled as C for this machine.
+"""CuPy's ElementwiseKernel and RawKernel on the stand-in array: what was printed for a GPU, compiled as C for this machine.
 
 Types of arrays must be those declared, as in CuPy; numbers become the declared type; all are broadcast.
 """
@@ -99,3 +99,46 @@ class ElementwiseKernel:
         if value.dtype != dtype:
             raise TypeError(f"Type is mismatched. {name} {value.dtype} {dtype}")
         return unwrap(value)
+
+
+RAW_HEAD = """
+#define EACH(thread) for (int thread = 0; thread < THREADS; thread++) {
+#define END }
+#define KERNEL void
+#define SHARED NUMBER *memory = shared;
+#define UNROLL
+#define UNROLL_8
+#define THREADS threads_
+#define BLOCK block_x
+#define DIRECTION block_y
+#define DEVICE static inline
+static int threads_, block_x, block_y;
+static void *shared;
+void place(int x, int y, int threads, void *memory) { block_x = x, block_y = y, threads_ = threads, shared = memory; }
+"""
+
+
+class RawKernel:
+    """It runs block after block, and of a block each phase for thread after thread, in shared memory that begins as nan."""
+
+    def __init__(self, text, name):
+        self.text, self.name = text, name
+
+    def __call__(self, grid, block, arguments, shared_mem=0):
+        library = compiled(HEAD + RAW_HEAD + self.text)
+        given = [self._taken(a) for a in arguments]
+        memory = np.full(shared_mem // 4, np.nan, np.float32)
+        for x in range(grid[0]):
+            for y in range(grid[1] if len(grid) > 1 else 1):
+                library.place(x, y, block[0], ctypes.c_void_p(memory.ctypes.data))
+                getattr(library, self.name)(*given)
+
+    @staticmethod
+    def _taken(value):
+        if isinstance(value, Strict):
+            assert value.flags.c_contiguous
+            return ctypes.c_void_p(unwrap(value).ctypes.data)
+        if isinstance(value, np.int32):
+            return ctypes.c_int(int(value))
+        assert value == 0, "a pointer to nothing"
+        return ctypes.c_void_p(0)

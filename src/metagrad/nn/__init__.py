@@ -5,6 +5,7 @@
 ``functional/``            the same as plain functions
 ``recurrence.py``          recurrent layers spelled out, step by step: the reference implementation
 ``fast_recurrence.py``     one op for a recurrent layer, on the kernels
+``gpu_layer.py``           the same on a GPU's kernels
 ``gpu_recurrence.py``      steps for a GPU, with one kernel for what is done to each element
 ``fast_normalization.py``  norms of large arrays as one op each, on the kernels
 ``convolution.py``         convolution spelled out: the reference implementation

@@ -58,7 +58,7 @@ def make_step(cell: str, on_gpu: bool = False) -> Callable[..., recurrence.Step]
 
 def plain_layer(x: Tensor, *rest: Tensor, cell: str, sizes: Sequence[int], directions: int) -> tuple[Tensor, ...]:
     """The reference implementation: the same arguments and results, in ordinary ops."""
-    states, weights = _sorted_out(rest, cell, directions)
+    states, weights = sorted_out(rest, cell, directions)
     outputs, last = [], []
     for d in range(directions):
         initial = tuple(s[d] for s in states)
@@ -69,7 +69,7 @@ def plain_layer(x: Tensor, *rest: Tensor, cell: str, sizes: Sequence[int], direc
     return y, *[stack(parts) for parts in zip(*last, strict=True)]
 
 
-def _sorted_out(rest: Sequence[T], cell: str, directions: int) -> tuple[Sequence[T], list[Sequence[T]]]:
+def sorted_out(rest: Sequence[T], cell: str, directions: int) -> tuple[Sequence[T], list[Sequence[T]]]:
     """States (D, B, *), and the weights of each direction."""
     count = 2 if cell == "LSTM" else 1
     each = (len(rest) - count) // directions
@@ -133,7 +133,7 @@ class Layer(Function):
 
     def forward(self, x: Array, *rest: Array, cell: str, sizes: Sequence[int], directions: int) -> tuple[Array, ...]:
         """(y, final h, and final c of an LSTM)."""
-        states, weights = _sorted_out(rest, cell, directions)
+        states, weights = sorted_out(rest, cell, directions)
         self.save(x, *rest)
         keep = mode.grad and any(self.needs)
         if not keep and sizes[0] == 1:
@@ -166,7 +166,7 @@ class Layer(Function):
     def backward(self, grad_y: Array, *grad_states: Array) -> tuple[Array | None, ...]:
         """Gradients of x, the states and the weights."""
         x, *rest = self.saved
-        states, weights = _sorted_out(rest, self.cell, self.directions)
+        states, weights = sorted_out(rest, self.cell, self.directions)
         width = grad_y.shape[1] // self.directions
         grad_initial = [np.empty(s.shape, s.dtype) for s in states]
 
@@ -227,7 +227,7 @@ class OneSequence(Function):
         """(y, final h, and final c of an LSTM)."""
         if from_zero:
             rest = (*_zeros(cell, layers * directions, rest[1], x.dtype), *rest)
-        states, weights = _sorted_out(rest, cell, layers * directions)
+        states, weights = sorted_out(rest, cell, layers * directions)
         y, finals = x.reshape(-1, x.shape[-1]), []
         for first in range(0, len(weights), directions):
             of_layer = slice(first, first + directions)

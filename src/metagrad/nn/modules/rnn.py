@@ -20,6 +20,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import named
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.base.warning import warn
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, OneSequence, plain_layer
 from metagrad.nn.functional.dropouts import dropout
@@ -37,9 +38,16 @@ __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 _GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 
 
-def _has_kernels(x: Any) -> bool:
-    """Whether there are kernels for an array: NumPy's, of real numbers. Others, such as CuPy's, take the plain way."""
-    return isinstance(x, np.ndarray) and x.dtype.kind != "c"
+def _layer_for(cell: str, x: Any, sizes: Sequence[int], weights: Sequence[Any], directions: int) -> Any:
+    """What runs a layer over an array: the CPU's kernels or a GPU's, or ordinary ops, as for complex numbers."""
+    if isinstance(x, np.ndarray):
+        return Layer.apply_many if x.dtype.kind != "c" else plain_layer
+    if is_on_gpu(x):
+        from metagrad.nn.gpu_layer import GpuLayer, can_run
+
+        if can_run(cell, x, sizes, weights, directions):
+            return GpuLayer.apply_many
+    return plain_layer
 
 
 def run_layers(
@@ -55,12 +63,12 @@ def run_layers(
 
     initial: states (L·D, B, *). weights: for each layer those of its directions, as ``Layer`` takes them.
     """
-    run: Any = Layer.apply_many if _has_kernels(x.array) else plain_layer
     finals = []
     for layer, own in enumerate(weights):
         if layer and p:
             x = dropout(x, p)
         states = [s[layer * directions : (layer + 1) * directions] for s in initial]
+        run = _layer_for(cell, x.array, sizes, own, directions)
         x, *final = run(x, *states, *own, cell=cell, sizes=sizes, directions=directions)
         finals.append(final)
     return x, tuple(cat(parts) for parts in zip(*finals, strict=True))
@@ -208,7 +216,8 @@ class RNNBase(RecurrentChecks, Module):
 
     def _only_answers(self, x: Tensor) -> bool:
         """Whether no gradient will be asked for, so that a single sequence may go through all layers in one op."""
-        return not mode.grad and _has_kernels(x.array) and not (self.dropout and self.training)
+        has_kernels = isinstance(x.array, np.ndarray) and x.array.dtype.kind != "c"
+        return not mode.grad and has_kernels and not (self.dropout and self.training)
 
     def _one_sequence(self, x: Tensor, initial: State) -> tuple[Tensor, State]:
         """All layers over the steps of one sequence, (T, I) or with the batch's dimension; no initial states: zeros."""
