@@ -45,10 +45,12 @@ PARAMETERS = {
     "cov": Limit("a y rowvar bias ddof fweights aweights dtype", "m", "cupy/_statistics/correlation.py"),
     "delete": Limit("arr indices axis", "obj", "cupy/_manipulation/add_remove.py"),
     "ediff1d": Limit("arr to_end to_begin", "ary", "cupy/_math/sumprod.py"),
+    "eye": Limit("N M k dtype order", "device", "cupy/_creation/basic.py"),
     "extract": Limit("condition a", "arr", "cupy/_indexing/indexing.py"),
     "flip": Limit("a axis", "m", "cupy/_manipulation/rearrange.py"),
     "fliplr": Limit("a", "m", "cupy/_manipulation/rearrange.py"),
     "flipud": Limit("a", "m", "cupy/_manipulation/rearrange.py"),
+    "full": Limit("shape fill_value dtype order", "device", "cupy/_creation/basic.py"),
     "histogram": Limit("x bins range density weights", "a", "cupy/_statistics/histogram.py"),
     "indices": Limit("dimensions dtype", "sparse", "cupy/_indexing/generate.py"),
     "intersect1d": Limit("arr1 arr2 assume_unique return_indices", "ar1 ar2", "cupy/_logic/truth.py"),
@@ -64,6 +66,7 @@ PARAMETERS = {
     "nanstd": Limit("a axis dtype out ddof keepdims", "where mean correction", "cupy/_statistics/meanvar.py"),
     "nansum": Limit("a axis dtype out keepdims", "initial where", "cupy/_math/sumprod.py"),
     "nanvar": Limit("a axis dtype out ddof keepdims", "where mean correction", "cupy/_statistics/meanvar.py"),
+    "ones": Limit("shape dtype order", "device", "cupy/_creation/basic.py"),
     "partition": Limit("a kth axis", "kind order", "cupy/_sorting/sort.py"),
     "percentile": Limit(
         "a q axis out overwrite_input method keepdims interpolation", "weights", "cupy/_statistics/order.py"

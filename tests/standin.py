@@ -522,6 +522,14 @@ class FakeCupy:
         return array if isinstance(array, Strict) else Strict(np.array(array))
 
     @staticmethod
+    def full(shape, fill_value, dtype=None):
+        if np.prod(shape) > FakeCupy.limit:
+            raise OutOfMemoryError(
+                f"Out of memory allocating {np.prod(shape):,} elements (allocated so far: 1,000 bytes)."
+            )
+        return Strict(np.full(shape, fill_value, dtype))
+
+    @staticmethod
     def from_dlpack(array):
         return Strict(array.hidden)
 

@@ -1,13 +1,14 @@
 """Where arrays live: the CPU (NumPy), or an NVIDIA GPU through CuPy, which answers NumPy's protocols.
 
-The GPU path has not been run on a GPU. What the tests do prove is that no op asks for what CuPy refuses: they run every op on a
-strict stand-in array type, which also refuses to become a NumPy array.
+The tests in ``tests/gpu`` run where there is a GPU. Where there is none, others prove that no op asks for what CuPy refuses: they
+run every op on a strict stand-in array type, which also refuses to become a NumPy array.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -185,16 +186,31 @@ def move(array: Array, to: device) -> Array:
         return _without_numbers(array, to)
     if to.type != "cuda":
         raise RuntimeError(f"device {str(to)!r} cannot be used: metagrad's tensors are on 'cpu', 'cuda' or 'meta'")
-    module = require_cupy(to)
-    if to.index is not None and to.index >= (there := int(module.cuda.runtime.getDeviceCount())):
+    return _on_gpu(to, lambda module: module.asarray(array))
+
+
+def _on_gpu(where: device, make: Callable[[ModuleType], Array]) -> Array:
+    """What is made with CuPy while that GPU is the one in use."""
+    module = require_cupy(where)
+    if where.index is not None and where.index >= (there := int(module.cuda.runtime.getDeviceCount())):
         raise RuntimeError(
-            f"CUDA error: invalid device ordinal: {str(to)!r}, but there are {there} GPUs, counted from 0"
+            f"CUDA error: invalid device ordinal: {str(where)!r}, but there are {there} GPUs, counted from 0"
         )
-    with module.cuda.Device(to.index):  # None: the one in use
+    with module.cuda.Device(where.index):  # None: the one in use
         try:
-            return module.asarray(array)
+            return make(module)
         except MemoryError as error:
             raise out_of_memory(error) from None
+
+
+def repeated_on(gpu: device, one: np.ndarray, shape: tuple[int, ...]) -> Array:
+    """An array on a GPU with one number everywhere, of the dtype of the 0-d array ``one``; only that number travels.
+
+    >>> zeros = repeated_on(device("cuda"), np.zeros(()), (2, 3)) if cupy() else np.zeros((2, 3))
+    """
+    if one.dtype.kind == "V":  # bfloat16
+        return move(np.full(shape, one), gpu)
+    return _on_gpu(gpu, lambda module: module.full(shape, one.item(), one.dtype))
 
 
 def _without_numbers(array: Array, to: device) -> Array:

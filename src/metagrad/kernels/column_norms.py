@@ -35,7 +35,7 @@ def moments(x: Array) -> tuple[Array, Array]:
 
 def _sums(work: Callable[..., tuple[Array, ...]], times: int, *arrays: Array) -> list[Array]:
     """The sums over all rows that ``work(chunks of the arrays)`` has of a chunk, ``times`` rows as one."""
-    parts = by_rows(lambda rows: work(*[a[rows] for a in arrays]), *arrays[0].shape)
+    parts = by_rows(lambda rows: work(*[a[rows] for a in arrays]), arrays[0])
     kind = arrays[0].dtype
     return [
         _folded(np.add.reduce(some, axis=0, dtype=np.float64).astype(kind), times) for some in zip(*parts, strict=True)
@@ -103,7 +103,7 @@ def scaled(x: Array, mean: Array, scale: Array, shift: Array, near: bool) -> Arr
     if takes_loop(x):
         spread(compiled.scaled_columns, [for_loop(x), out], [for_loop(v, x.dtype) for v in (mean, scale, shift)])
     else:
-        by_rows(lambda s: formula(x[s], out[s]), *x.shape)
+        by_rows(lambda s: formula(x[s], out[s]), x)
     return z
 
 
@@ -129,5 +129,5 @@ def gradient(g: Array, x: Array, mean: Array, scale: Array, along: Array, total:
         whole = [for_loop(v, x.dtype) for v in (mean, scale, along, total)]
         spread(compiled.gradient_of_columns, [for_loop(g, x.dtype), for_loop(x), grad_x], whole)
     else:
-        by_rows(lambda s: formula(g[s], x[s], grad_x[s]), *x.shape)
+        by_rows(lambda s: formula(g[s], x[s], grad_x[s]), x)
     return found

@@ -21,6 +21,7 @@ from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, Program, cast
 from metagrad.kernels.compiled.reversal import copy_rows, reversed_rows
+from metagrad.kernels.libraries import whole_on_gpu
 from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
@@ -30,7 +31,9 @@ _HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}
 
 def copied(x: Array, dtype: np.dtype[Any]) -> Array:
     """A copy in the order in memory of the original, without its gaps and repeated elements."""
-    if x.__class__ is not np.ndarray or x.size < tuning.POINTWISE_LARGE or min(x.strides) < 0:
+    if x.__class__ is not np.ndarray:
+        return result_order.copied(whole_on_gpu(x, dtype), dtype)
+    if x.size < tuning.POINTWISE_LARGE or min(x.strides) < 0:
         return result_order.copied(x, dtype)
     y = result_order.memory_by(x, dtype)
     assign(y, x)

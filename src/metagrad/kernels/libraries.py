@@ -11,18 +11,20 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Index
 
-# The dtypes for which CuPy has ufunc.at, that is, an addition or a maximum that no other thread of the GPU interrupts.
+# The dtypes for which CuPy has ufunc.at, that is, an addition or a maximum that no other thread of the GPU interrupts. It has
+# maximum and minimum of float32 and float64 too, but computes them in float32, and of nan and a number either may come.
 _WHOLE = "int32 int64 uint32 uint64".split()
 _ATOMIC = {
-    "add": (*_WHOLE, "float16", "float32", "float64"),
-    "maximum": (*_WHOLE, "float32", "float64"),
-    "minimum": (*_WHOLE, "float32", "float64"),
+    "add": [*_WHOLE, "float16", "float32", "float64"],
+    "maximum": _WHOLE,
+    "minimum": _WHOLE,
 }
 
 
@@ -32,7 +34,14 @@ def is_on_gpu(x: Array) -> bool:
     >>> is_on_gpu(np.zeros(2)), is_on_gpu(2.0)
     (False, False)
     """
-    return not isinstance(x, np.ndarray) and hasattr(x, "__array_function__") and of_array(x).type == "cuda"
+    known = _KINDS.get(x.__class__)
+    if known is None:
+        known = not isinstance(x, np.ndarray) and hasattr(x, "__array_function__") and of_array(x).type == "cuda"
+        _KINDS[x.__class__] = known
+    return known
+
+
+_KINDS: dict[type, bool] = {}  # whether arrays of a class are a GPU's
 
 
 def is_writable(x: Array) -> bool:
@@ -57,6 +66,24 @@ def repeated(x: Array, shape: tuple[int, ...]) -> Array:
     view: Array = np.ndarray(shape, x.dtype, x, 0, (*(0,) * new, *steps))
     view.flags.writeable = False
     return view
+
+
+def filled(shape: int | tuple[int, ...], value: Any, dtype: Any, like: Array) -> Array:
+    """``np.full(shape, value, dtype)`` on the device of an array; NumPy's own ``like=`` passes a parameter on that CuPy refuses.
+
+    >>> filled(2, 1, bool, np.zeros(1))
+    array([ True,  True])
+    """
+    if isinstance(like, np.ndarray):
+        return np.full(shape, value, dtype)
+    y = np.empty(shape, dtype, like=like)
+    y[...] = value
+    return y
+
+
+def whole_on_gpu(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Numbers of a GPU with a fraction as int64, where they are to be unsigned: it would make 0 of −1 where the CPU makes 255."""
+    return x.astype(np.int64) if x.dtype.kind == "f" and dtype.kind == "u" and dtype.itemsize < 8 else x
 
 
 def repeats_elements(x: Array) -> bool:

@@ -56,7 +56,7 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
             with_row(np.add, out, b, out)
 
     with np.errstate(all="ignore"):
-        by_rows(work, n, m)
+        by_rows(work, x)
     return z, (kept, scale) if keep else ()
 
 
@@ -84,7 +84,7 @@ def layer_norm_backward(grad: Array, w: Array | None, kept: Kept, needs: list[bo
         out *= r
         return grad_w, grad_b
 
-    found = by_rows(work, n, m)
+    found = by_rows(work, grad)
     nothing = np.zeros(m, grad.dtype, like=grad)
     grad_w = sum([part for part, _ in found], nothing) if needs[1] else None
     grad_b = sum([part for _, part in found], nothing) if needs[2] else None
@@ -110,7 +110,7 @@ def rms_norm(x: Array, w: Array | None, eps: float) -> tuple[Array, Array]:
             with_row(np.multiply, out, w, out)
 
     with np.errstate(all="ignore"):
-        by_rows(work, n, m)
+        by_rows(work, x)
     return z, scale
 
 
@@ -132,7 +132,7 @@ def rms_norm_backward(grad: Array, x: Array, w: Array | None, scale: Array) -> t
         out *= r
         return grad_w
 
-    return grad_x, sum(by_rows(work, n, m), np.zeros(m, x.dtype))
+    return grad_x, sum(by_rows(work, x), np.zeros(m, x.dtype, like=x))
 
 
 # ------------------------------------------------ a group of rows, as one loop
@@ -190,7 +190,7 @@ def _by_loop_or_rows(
         spread(loop, arrays)
     else:
         with np.errstate(all="ignore"):
-            by_rows(work, len(arrays[0]), arrays[0].shape[1], is_short)
+            by_rows(work, arrays[0], is_short)
 
 
 def about_zero(squares: Array, mean: Array, count: int) -> bool:

@@ -23,7 +23,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled import windows as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.libraries import looks_at
+from metagrad.kernels.libraries import filled, looks_at
 from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
 
@@ -167,7 +167,7 @@ def _largest(x: Array, axes: Axes) -> Array:
                 np.maximum(found, x[*before, elements], out=found)
         else:
             shape = (*x.shape[: i + 1], w.count, *x.shape[i + 2 :])
-            found = np.full(shape, -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype, like=x)
+            found = filled(shape, -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype, x)
             for results, elements in parts:
                 found[*before, results] = np.maximum(found[*before, results], x[*before, elements])
         x = found

@@ -17,8 +17,14 @@ from metagrad.kernels.threads import get_num_threads, perform
 R = TypeVar("R")
 
 
-def by_rows(work: Callable[[slice], R], rows: int, columns: int, is_short: bool = False) -> list[R]:
-    """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order. is_short: it only adds up."""
+def by_rows(work: Callable[[slice], R], matrix: Array, is_short: bool = False) -> list[R]:
+    """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order. is_short: it only adds up.
+
+    A GPU takes all rows at once.
+    """
+    if matrix.__class__ is not np.ndarray:
+        return [work(slice(0, len(matrix)))]
+    rows, columns = matrix.shape
     threads = threads_worth(rows * columns, tuning.ROWS_SUMS_WORTH_THREADS if is_short else tuning.ROWS_WORTH_THREADS)
     length = max(1, tuning.ROWS_CHUNK // max(columns, 1))
     with np.errstate():  # which resets the buffers' size, too

@@ -23,7 +23,7 @@ def _row_by_row(formula: Callable[..., None], loop: Callable[..., None], *arrays
     if takes_loop(out):
         spread(loop, [out, *[for_loop(a, out.dtype) for a in inputs]])
     else:
-        by_rows(lambda rows: formula(out[rows], *[a[rows] for a in inputs]), *out.shape)
+        by_rows(lambda rows: formula(out[rows], *[a[rows] for a in inputs]), out)
     return out.reshape(arrays[0].shape)
 
 
@@ -69,7 +69,7 @@ def log_softmax(x: Array, keep: bool = False) -> tuple[Array, tuple[Array, ...]]
         return _row_by_row(_log_softmax, compiled.log_softmax, x), ()
     y, rows = np.empty((n, m), x.dtype), x.reshape(n, m)
     kept = (np.empty_like(y), np.empty((n, 1), x.dtype)) if keep and x.size <= tuning.EXPONENTIALS_KEPT else ()
-    by_rows(lambda s: _log_softmax(y[s], rows[s], *[a[s] for a in kept]), n, m)
+    by_rows(lambda s: _log_softmax(y[s], rows[s], *[a[s] for a in kept]), y)
     return y.reshape(x.shape), kept
 
 
@@ -98,7 +98,7 @@ def log_softmax_backward(grad: Array, y: Array, kept: tuple[Array, ...] = ()) ->
         np.multiply(kept[0][s], row_sums(g[s]) / -kept[1][s], out=grad_x[s])
         grad_x[s] += g[s]
 
-    by_rows(work, *grad_x.shape)
+    by_rows(work, grad_x)
     return grad_x.reshape(y.shape)
 
 
@@ -123,7 +123,7 @@ def cross_entropy(x: Array, classes: Array) -> tuple[Array, Array, Array]:
     if is_loop:
         spread(compiled.cross_entropy, [for_loop(a) for a in arrays])
     else:
-        by_rows(lambda s: _cross_entropy(*[a[s] for a in arrays]), n, m)
+        by_rows(lambda s: _cross_entropy(*[a[s] for a in arrays]), arrays[0])
     return loss, largest, logarithm
 
 
@@ -148,7 +148,7 @@ def cross_entropy_backward(grad: Array, x: Array, classes: Array, largest: Array
     if takes_loop(x):
         spread(compiled.cross_entropy_backward, [for_loop(a) for a in arrays])
     else:
-        by_rows(lambda s: _cross_entropy_backward(*[a[s] for a in arrays]), *x.shape)
+        by_rows(lambda s: _cross_entropy_backward(*[a[s] for a in arrays]), x)
     return grad_x
 
 

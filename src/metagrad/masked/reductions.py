@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import axes
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.pointwise.selection import where
@@ -81,7 +82,7 @@ def _counts(input: Tensor, dim: Dims, mask: Tensor | None, keepdim: bool) -> Ten
     shape = tuple(input.shape)
     if mask is not None:
         shape = tuple(broadcast_shapes(shape, tuple(mask.shape)))
-    ones = wrap(np.ones((), np.int64, like=input.array)) if mask is None else mask.long()
+    ones = wrap(filled((), 1, np.int64, input.array)) if mask is None else mask.long()
     return reduction.sum(expand(ones, shape), dim, keepdim)
 
 

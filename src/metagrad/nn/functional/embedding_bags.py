@@ -13,7 +13,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.gathering import add_scaled_rows
-from metagrad.kernels.libraries import is_outside
+from metagrad.kernels.libraries import filled, is_outside
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.embedding import Lookup, embedding, tokens_of
 from metagrad.ops.index.scatter_reduce import index_reduce
@@ -116,9 +116,9 @@ def _pooled(table: Tensor, weights: Tensor | None, rows: Array, bag_of: Array, b
     if mode == "max":
         start = table.new_zeros((bags, table.array.shape[1]))
         found = index_reduce(start, 0, wrap(bag_of), table[wrap(rows)], "amax", include_self=False)
-        filled = np.bincount(bag_of, minlength=bags) > 0
-        return where(wrap(filled[:, None]), found, 0.0)
-    ones = np.ones(len(rows), table.array.dtype, like=table.array)
+        has_rows = np.bincount(bag_of, minlength=bags) > 0
+        return where(wrap(has_rows[:, None]), found, 0.0)
+    ones = filled(len(rows), 1, table.array.dtype, table.array)
     total = Bags.apply(table, ones if weights is None else weights, rows=rows, bag_of=bag_of, bags=bags)
     if mode == "sum":
         return total
@@ -161,6 +161,6 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[An
         )
     bags = begins.size - 1 if include_last else begins.size
     end = int(begins[-1]) if include_last else a.size
-    ends = np.concatenate([begins[1:bags], np.full(1, end, begins.dtype, like=begins)])
+    ends = np.concatenate([begins[1:bags], filled(1, end, begins.dtype, begins)])
     lengths = ends - begins[:bags] if bags else np.zeros(0, np.int64, like=a)
     return a[: int(lengths.sum())], np.repeat(np.arange(bags, like=a), lengths), bags

@@ -15,6 +15,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import libraries
+from metagrad.kernels.libraries import filled
 from metagrad.nn.functional.loss import cross_entropy
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced
 from metagrad.ops.arguments import asks_for_tensors
@@ -164,13 +165,13 @@ class Ctc(Function):
         at = np.arange(n, like=q)
         said = np.take_along_axis(q, np.broadcast_to(extended, (t_max, *extended.shape)), 2)
         inside = np.arange(extended.shape[1], like=q) <= 2 * lengths[:, None]
-        alpha = np.full((t_max, *extended.shape), -np.inf, q.dtype, like=q)
+        alpha = filled((t_max, *extended.shape), -np.inf, q.dtype, q)
         if t_max:
             alpha[0, :, :2] = np.where(inside[:, :2], said[0, :, :2], -np.inf)
         for t in range(1, t_max):
             alpha[t] = np.where(inside, _moved(alpha[t - 1], skips) + said[t], -np.inf)
         ends = np.stack([2 * lengths, np.maximum(2 * lengths - 1, 0)])
-        last = alpha[np.maximum(steps - 1, 0), at, ends] if t_max else np.full((2, n), -np.inf, q.dtype, like=q)
+        last = alpha[np.maximum(steps - 1, 0), at, ends] if t_max else filled((2, n), -np.inf, q.dtype, q)
         last[1] = np.where(lengths > 0, last[1], -np.inf)
         loss = -np.logaddexp(*last)
         loss = np.where(steps > 0, loss, np.where(lengths > 0, np.inf, 0)).astype(q.dtype)
@@ -185,7 +186,7 @@ class Ctc(Function):
         q, extended, skips, said, inside, alpha, loss, steps, lengths = self.work
         t_max, n, classes = q.shape
         both = np.full_like(alpha, -np.inf)
-        beta = np.full(extended.shape, -np.inf, q.dtype, like=q)
+        beta = filled(extended.shape, -np.inf, q.dtype, q)
         place = np.arange(extended.shape[1], like=q)
         starts = (place == 2 * lengths[:, None]) | (place == 2 * lengths[:, None] - 1)
         for t in range(t_max - 1, -1, -1):

@@ -13,7 +13,7 @@ from metagrad.autograd.inference import Untracked
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, lifters, wrap
 from metagrad.base import dtypes
-from metagrad.base.device import CPU, get_default_device, move, of_array
+from metagrad.base.device import CPU, get_default_device, move, of_array, repeated_on
 from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.meta import made as made_of
@@ -81,10 +81,8 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
             raise TypeError(f"{function.__name__}(): out must be a tensor, got {type(out).__name__}")
         if out is None and sized and (device is not None or get_default_device() is not CPU):
             where = get_default_device() if device is None else Device(device)
-            if where.type == "meta":  # however large it is, it costs nothing
-                return finished(
-                    made_of(extents(args, kwargs), kind_or_default(dtype).dtype), None, where, requires_grad
-                )
+            if where.type != "cpu" and not (where.type == "cuda" and draws):
+                return finished(elsewhere(where, args, kwargs, dtype), None, where, requires_grad)
         if draws:  # where the numbers are wanted
             kwargs["device"] = device if out is None else of_array(out.array)
         if out is None:
@@ -98,11 +96,21 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
             found = found.reshape(out.array.shape)
         return store(wrap(found), out, Rule(quiet=function.__name__ != "arange"))
 
-    sized = any(
-        p.name == "size" and p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values()
-    )
-    added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    def elsewhere(where: Device, args: tuple[Any, ...], kwargs: dict[str, Any], dtype: DTypeLike) -> Array:
+        """An array on meta, which costs nothing, or on a GPU, to which one number travels."""
+        size, rest = (
+            (args, ()) if own.parameters["size"].kind is inspect.Parameter.VAR_POSITIONAL else (args[:1], args[1:])
+        )
+        shape = extents(size, {name: value for name, value in kwargs.items() if name not in ("fill_value", "device")})
+        if draws:
+            return made_of(shape, kind_or_default(dtype).dtype)
+        value = {name: kwargs[name] for name in ("fill_value",) if name in kwargs}
+        one = function((), *rest, dtype=dtype, **value)
+        return made_of(shape, one.dtype) if where.type == "meta" else repeated_on(where, one, shape)
+
     own = inspect.signature(function)
+    sized = "size" in own.parameters and "physical_layout" not in own.parameters
+    added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
     draws, in_a_row = "device" in own.parameters, "end" in own.parameters
     both = {p.name: p for p in [*own.parameters.values(), *added]}  # dtype is declared by either
     made.__signature__ = own.replace(parameters=sorted(both.values(), key=lambda p: p.kind))  # type: ignore[attr-defined]

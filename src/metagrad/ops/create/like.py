@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -14,6 +15,7 @@ from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, layout, memory_format, preserve_format
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
+from metagrad.kernels.libraries import filled
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of
 from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes
@@ -154,7 +156,7 @@ def new_ones(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
     >>> metagrad.tensor([0.5]).new_ones(1, 2)
     tensor([[1., 1.]])
     """
-    return _new(np.ones, input, extents(size, _split(options)), **options)
+    return _new(functools.partial(_filled_with, value=1), input, extents(size, _split(options)), **options)
 
 
 def new_empty(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
@@ -176,10 +178,11 @@ def new_full(input: Tensor, size: Sizes, fill_value: Operand, **options: Any) ->
     """
     need_sizes("new_full", size)
 
-    def make(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
-        return np.full(shape, fitting(fill_value, dtypes.of(dtype)), dtype, like=like)
+    return _new(functools.partial(_filled_with, value=fill_value), input, extents((size,), _split(options)), **options)
 
-    return _new(make, input, extents((size,), _split(options)), **options)
+
+def _filled_with(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array, value: Operand) -> Array:
+    return filled(shape, fitting(value, dtypes.of(dtype)), dtype, like)
 
 
 def new_tensor(

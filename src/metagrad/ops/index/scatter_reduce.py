@@ -12,6 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.index.at import combine_at, taken
@@ -77,7 +78,7 @@ def _reduced(input: Tensor, src: Tensor, index: Array | tuple[Array, ...], reduc
     total = PutAdd.apply(start, src, index=index)
     if reduce == "sum":
         return total
-    count = np.ones(input.array.shape, np.int64, like=input.array)
+    count = filled(input.array.shape, 1, np.int64, input.array)
     if not include_self:
         count[index] = 0
     combine_at(np.add, count, index, 1)

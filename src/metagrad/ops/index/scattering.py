@@ -18,6 +18,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.copying import copied
 from metagrad.kernels.gathering import is_outside
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import number_for
@@ -147,7 +148,7 @@ def as_strided_scatter(
     x = input.array
     home = located(x)[1]
     there = tuple(size), tuple(stride), home[2] if storage_offset is None else int(storage_offset)
-    element = np.full(max(extent(*home), extent(*there)), -1, like=x)
+    element = filled(max(extent(*home), extent(*there)), -1, np.int64, x)
     element[positions(*home, x).reshape(-1)] = np.arange(x.size, like=x)
     index = element[positions(*there, x)]
     shown = index >= 0  # other positions in memory are none of this tensor's

@@ -17,6 +17,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import sorting, tuning
 from metagrad.kernels.chunks import cut, map_chunks
 from metagrad.kernels.distinct import distinct
+from metagrad.kernels.libraries import filled
 from metagrad.kernels.masks import nonzero, selected
 from metagrad.kernels.picking import taken
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
@@ -175,8 +176,8 @@ def _begin(rows: Array) -> Array:
     """Whether a run of equal rows begins at each row."""
     if rows.shape[1] > 1:
         different = np.any(rows[1:] != rows[:-1], axis=1)
-        return np.concatenate([np.ones(min(1, len(rows)), bool, like=rows), different])
-    x, new = rows[:, 0], np.ones(len(rows), bool, like=rows)
+        return np.concatenate([filled(min(1, len(rows)), True, bool, rows), different])
+    x, new = rows[:, 0], filled(len(rows), True, bool, rows)
 
     def work(s: slice) -> None:
         later = slice(s.start + 1, s.stop + 1)
@@ -189,7 +190,7 @@ def _begin(rows: Array) -> Array:
 
 def _lengths(starts: Array, new: Array) -> Array:
     """How long each run is, by where they start."""
-    end = np.full(min(1, len(new)), len(new), starts.dtype, like=starts)
+    end = filled(min(1, len(new)), len(new), starts.dtype, starts)
     return np.concatenate([starts[1:], end]) - starts
 
 

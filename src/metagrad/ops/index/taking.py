@@ -13,6 +13,7 @@ from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.kernels.gathering import is_outside
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import dimension, shape_of, takes_exact_out, takes_out_by
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
@@ -102,9 +103,9 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1, out: Tenso
     if size < 0:
         raise RuntimeError(f"nonzero_static: 'size' must be a non-negative integer, got {size}")
     found = nonzero(input).array[:size]
-    filled = np.full((size, input.array.ndim), fill_value, np.int64, like=found)
-    filled[: len(found)] = found
-    return wrap(filled)
+    places = filled((size, input.array.ndim), fill_value, np.int64, found)
+    places[: len(found)] = found
+    return wrap(places)
 
 
 def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:

@@ -161,7 +161,10 @@ def eye(n: int, like: Array, m: int | None = None) -> Array:
     dtype('float32')
     """
     array = unwrap(like)
-    return np.eye(n, m, dtype=array.dtype, like=array)
+    width = n if m is None else m
+    found = np.zeros((n, width), array.dtype, like=array)
+    found.reshape(-1)[: n * width : width + 1] = 1
+    return found
 
 
 def diagonal(x: Array) -> Array:

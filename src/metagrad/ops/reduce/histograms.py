@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels import counting
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import ordered
@@ -183,7 +184,7 @@ def histogramdd(
 
 def _cells(x: Array, edges: list[Array]) -> tuple[Array, Array]:
     """The number of the cell that each point is in, counted row by row, and whether it is inside of the grid at all."""
-    cell, inside = np.zeros(len(x), np.int64, like=x), np.ones(len(x), bool, like=x)
+    cell, inside = np.zeros(len(x), np.int64, like=x), filled(len(x), True, bool, x)
     for d, e in enumerate(edges):
         inside &= (x[:, d] >= e[0]) & (x[:, d] <= e[-1])
         bin = np.clip(np.searchsorted(e, x[:, d], side="right") - 1, 0, len(e) - 2)

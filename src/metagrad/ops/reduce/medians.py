@@ -12,7 +12,7 @@ from metagrad.autograd.node_names import named
 from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels import sorting
-from metagrad.kernels.libraries import accumulate
+from metagrad.kernels.libraries import accumulate, filled
 from metagrad.ops.arguments import dimension, takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import SharedOfAll, chosen_along, nonempty, ordered
@@ -50,7 +50,7 @@ def _median_of_all(input: Tensor, index: Callable[[Array, int], Array]) -> Tenso
         if x.size:
             return np.take_along_axis(x, index(x, 0), 0)
         nothing = np.nan if x.dtype.kind in "fV" else np.iinfo(x.dtype).min
-        return np.full((1,), nothing, x.dtype, like=x)
+        return filled((1,), nothing, x.dtype, x)
 
     found = SharedOfAll.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
     return named(found, "Median" if index is _index_of_median else "Nanmedian")

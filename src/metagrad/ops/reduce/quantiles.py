@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import dimension, takes_exact_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.sorting import sort
@@ -96,7 +97,7 @@ def _fractions(name: str, input: Tensor, q: float | Tensor) -> Tensor:
         raise RuntimeError(f"{name}() input tensor must be either float or double dtype, got {input.dtype}")
     if not input.array.size:
         raise RuntimeError(f"{name}() input tensor must be non-empty, got shape {tuple(input.shape)}")
-    fractions = q if isinstance(q, Variable) else wrap(np.full((), float(q), input.array.dtype, like=input.array))
+    fractions = q if isinstance(q, Variable) else wrap(filled((), float(q), input.array.dtype, input.array))
     if fractions.array.ndim > 1:
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, got shape {tuple(fractions.array.shape)}")
     if fractions.dtype != input.dtype:

@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.layouts import order_of, place_of
 from metagrad.base.typing import Array
-from metagrad.kernels.libraries import at
+from metagrad.kernels.libraries import at, filled
 from metagrad.ops.arguments import asks_for_a_tensor, shape_of
 from metagrad.ops.arguments import dimension as axis_of
 from metagrad.ops.index.indexing import AddAt, Gather
@@ -114,7 +114,7 @@ class AsStrided(ViewFunction):
         if isinstance(memory, np.ndarray) and here == home and extent(*self.there) <= memory.size:
             return strided(memory, shape, strides, offset)
         length = max(extent(*self.there), extent(*home))
-        element = np.full(length, -1, like=x)
+        element = filled(length, -1, np.int64, x)
         element[positions(*home, x).reshape(-1)] = np.arange(x.size, like=x)
         wanted = element[positions(*self.there, x)]
         return (

@@ -13,6 +13,7 @@ from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import tuning
 from metagrad.kernels.counting import places_in_rows
+from metagrad.kernels.libraries import filled
 from metagrad.kernels.triangles import triangle
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.create.creation import factory
@@ -70,7 +71,7 @@ def _zeroed(function: Callable[[Array, int], Array], input: Tensor, diagonal: in
     name, extents = function.__name__.capitalize(), input.array.shape[-2:]
     if isinstance(input.array, np.ndarray) and extents[0] * extents[1] >= tuning.POINTWISE_LARGE:
         return named(Triangle.apply(contiguous(input), lower=name == "Tril", diagonal=int(diagonal)), name)
-    kept = function(np.ones(extents, bool, like=input.array), diagonal)
+    kept = function(filled(extents, True, bool, input.array), diagonal)
     return named(Where.apply(kept, contiguous(input), False), name)
 
 

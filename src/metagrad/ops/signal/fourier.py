@@ -16,6 +16,7 @@ from metagrad.autograd.composites import guard
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.index.indexing import Embed, getitem
 from metagrad.ops.pointwise.arithmetic import Conj
@@ -61,7 +62,7 @@ class FromHalf(Function):
     def forward(self, x: Array, n: int, axis: int, scale: float) -> Array:
         self.axis, self.scale = axis, scale
         kept = x.shape[axis]
-        weights = np.ones((kept,) + (1,) * (x.ndim - axis - 1), np.float32, like=x)
+        weights = filled((kept,) + (1,) * (x.ndim - axis - 1), 1, np.float32, x)
         weights[1 : kept - (n % 2 == 0)] = 2
         self.weights = weights
         return _scaled(np.fft.irfft(x, n, axis=axis, norm="forward"), scale)

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.warning import warn_once
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.index.scattering import index_add
@@ -37,7 +38,7 @@ def _window(name: str, window: Tensor | None, win_length: int, n_fft: int, like:
             f"{name}: expected a 1D window tensor of size equal to win_length={win_length}, but got size {tuple(window.shape)}"
         )
     if window is None:
-        window = wrap(np.ones(win_length, like.array.real.dtype, like=like.array))
+        window = wrap(filled(win_length, 1, like.array.real.dtype, like.array))
     if win_length == n_fft:
         return window
     left = (n_fft - win_length) // 2

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, as_array, wrap
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import float_operands, need_a_tensor
@@ -36,7 +37,7 @@ def _evaluated(input: Operand, n: Operand, first: Callable[[Array], Array], foll
     refuse(following.__name__.lstrip("_"), given, "ce")
     like = given.array
     kind = like.dtype
-    x, degree = (v.array if hasattr(v, "array") else np.full((), v, kind, like=like) for v in (x, degree))
+    x, degree = (v.array if hasattr(v, "array") else filled((), v, kind, like) for v in (x, degree))
     degree = np.where(np.isfinite(degree), np.trunc(degree), -1)
     highest = _highest_degree(degree)
     x, degree = np.broadcast_arrays(x, degree)
