@@ -334,3 +334,32 @@ del log[:]
 print(type(x.twice()).__name__, type(x.first).__name__, [name.strip("_") for name in log])
 """
     assert ran("metagrad", program) == ["L L ['mul', 'getitem']"]
+
+
+FRAMES = """
+import sys, torch
+def above(function):
+    print([sys._getframe(n).f_code.co_name for n in (1, 2)])
+    return function
+class Plain:
+    @above
+    def f(self): pass
+def inside():
+    class Answers(Plain):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return func.__name__
+        f = above(Plain.f)
+    return Answers()
+x = inside()
+print(torch.add(x, 1))
+import multiprocessing
+print(multiprocessing.connection.Connection.__name__)
+"""
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_the_frame_above_a_classs_body_is_the_one_that_makes_the_class(lib):
+    if lib == "torch":
+        pytest.importorskip("torch")
+    assert ran(lib, FRAMES) == ["['Plain', '<module>']", "['Answers', 'inside']", "add", "Connection"]

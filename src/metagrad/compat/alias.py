@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import multiprocessing.connection  # programs name it unimported, for PyTorch imports it
 import sys
 from collections.abc import Iterator, Sequence
 from email.message import Message

@@ -13,7 +13,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from metagrad.autograd.variable import Variable, wrap
@@ -312,9 +312,26 @@ def _asking_property(name: str, inner: property) -> property:
     return property(getter, setter, inner.fdel, inner.__doc__)
 
 
+class _Noticing:
+    """What makes classes, with a look beforehand at the code that is about to make one.
+
+    Looking up ``__call__`` is what looks; Python's own function is then called as ever. So there is no call of ours around a
+    class's body, and what asks there for the frames above, as decorators of methods do, finds the frames it expects.
+    """
+
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        frame = sys._getframe(1)
+        if not _asking and not str(frame.f_globals.get("__name__")).startswith("metagrad."):
+            for body in frame.f_code.co_consts:
+                if isinstance(body, CodeType) and "__torch_function__" in body.co_names:
+                    start_asking()
+        return _build_class
+
+
 def notice_classes() -> None:
-    """Let every class that is made from here on start the asking if it could answer, whatever it is derived from."""
-    builtins.__build_class__ = _noticing
+    """Let every class statement from here on start the asking if its class could answer, whatever it is derived from."""
+    builtins.__build_class__ = _Noticing()
 
 
 def notice_no_classes() -> None:
@@ -323,13 +340,6 @@ def notice_no_classes() -> None:
 
 
 _build_class = builtins.__build_class__
-
-
-def _noticing(*args: Any, **kwargs: Any) -> Any:
-    made = _build_class(*args, **kwargs)
-    if "__torch_function__" in getattr(made, "__dict__", ()) and not made.__module__.startswith("metagrad."):
-        start_asking()
-    return made
 
 
 Tensor.when_subclassed = start_asking
