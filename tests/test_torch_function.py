@@ -339,7 +339,8 @@ print(type(x.twice()).__name__, type(x.first).__name__, [name.strip("_") for nam
 FRAMES = """
 import sys, torch
 def above(function):
-    print([sys._getframe(n).f_code.co_name for n in (1, 2)])
+    frame = sys._getframe(1)
+    print([frame.f_code.co_name, frame.f_back.f_code.co_name])
     return function
 class Plain:
     @above

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import multiprocessing.connection  # programs name it unimported, for PyTorch imports it
 import sys
 from collections.abc import Iterator, Sequence
 from email.message import Message
@@ -156,6 +155,7 @@ def install() -> None:
     present = sys.modules.get("torch")
     if present is not None and not isinstance(present, TorchModule):
         raise RuntimeError("PyTorch has been imported already: install the alias before the first `import torch`")
+    importlib.import_module("multiprocessing.connection")  # which programs name unimported, for PyTorch imports it
     module_paths.install(_finder)
     torch_function.notice_classes()
     naming.package = "torch"
