@@ -636,3 +636,23 @@ def test_batches_of_weights_and_of_components_fit_each_other():
         mg.distributions.MixtureSameFamily(weights, normal)
     shared = mg.distributions.Categorical(mg.ones(2))
     assert mg.distributions.MixtureSameFamily(shared, normal).batch_shape == (4,)
+
+
+def test_formulas_between_which_there_is_no_choice_are_warned_of(monkeypatch):
+    from metagrad.distributions import divergence
+
+    monkeypatch.setattr(divergence, "_FORMULAS", dict(divergence._FORMULAS))
+
+    class Left(mg.distributions.Normal):
+        pass
+
+    class Right(mg.distributions.Normal):
+        pass
+
+    mg.distributions.register_kl(Left, mg.distributions.Normal)(lambda p, q: "left")
+    assert mg.distributions.kl_divergence(Left(0.0, 1.0), Right(0.0, 1.0)) == "left"  # the only one for a subclass
+    mg.distributions.register_kl(mg.distributions.Normal, Right)(lambda p, q: "right")
+    with pytest.warns(
+        RuntimeWarning, match=r"Ambiguous kl_divergence\(Left, Right\). Please register_kl\(Left, Right\)"
+    ):
+        assert mg.distributions.kl_divergence(Left(0.0, 1.0), Right(0.0, 1.0)) == "left"

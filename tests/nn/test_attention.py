@@ -174,9 +174,9 @@ def test_errors_of_attention():
         sdpa(x, x.double(), x)
     with pytest.raises(RuntimeError, match="do not fit"):
         sdpa(x, x[..., :2], x)
-    with pytest.raises(RuntimeError, match="attn_mask must be"):
+    with pytest.raises(RuntimeError, match="Expected attn_mask dtype to be bool"):
         sdpa(x, x, x, attn_mask=metagrad.ones(3, 3).long())
-    with pytest.raises(RuntimeError, match="multiple"):
+    with pytest.raises(RuntimeError, match="must divide the number of heads"):
         sdpa(metagrad.zeros(1, 3, 2, 4), metagrad.zeros(1, 2, 2, 4), metagrad.zeros(1, 2, 2, 4), enable_gqa=True)
     with pytest.raises(RuntimeError, match="between 0 and 1"):
         sdpa(x, x, x, dropout_p=1.5)
@@ -369,3 +369,27 @@ def test_errors_of_the_transformer():
         model(metagrad.zeros(4, 3, 8), metagrad.zeros(4, 3, 6))
     with pytest.raises(RuntimeError, match="relu/gelu"):
         nn.TransformerEncoderLayer(8, 2, activation="swish")
+
+
+def test_merged_masks():
+    layer, query = nn.MultiheadAttention(4, 2), metagrad.zeros(2, 3, 4)
+    padding, among = metagrad.tensor([[0.0, 0.0, 1.0], [0.0, 2.0, 0.0]]), metagrad.arange(9.0).view(3, 3)
+    assert layer.merge_masks(None, None, query) == (None, None)
+    merged, kind = layer.merge_masks(None, padding, query)
+    assert merged is padding and kind == 1
+    merged, kind = layer.merge_masks(among, padding, query)
+    assert tuple(merged.shape) == (2, 2, 3, 3) and kind == 2
+    assert merged[0, 1].tolist() == [[0, 1, 3], [3, 4, 6], [6, 7, 9]]
+    assert merged[1, 0, 0].tolist() == [0, 3, 2]
+    each = metagrad.arange(36.0).view(4, 3, 3)
+    assert layer.merge_masks(each, None, query)[0].flatten(0, 1).tolist() == each.tolist()
+
+
+def test_a_batch_that_is_all_padding_is_refused_where_padding_is_left_out():
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 1).eval()
+    x, padding = metagrad.ones(2, 3, 4), metagrad.ones(2, 3, dtype=metagrad.bool)
+    with (
+        metagrad.no_grad(),
+        pytest.raises(RuntimeError, match="at least one constituent tensor should have non-zero numel"),
+    ):
+        encoder(x, src_key_padding_mask=padding)

@@ -52,3 +52,10 @@ def test_a_generator_that_was_read_before_is_warned_of():
     with pytest.warns(UserWarning, match="no gradient clipping will occur"):
         assert clip_grad_norm_((p for p in ()), 1.0).item() == 0.0
     assert clip_grad_norm_([], 1.0).item() == 0.0
+
+
+def test_the_norm_of_order_minus_infinity_is_the_smallest_magnitude():
+    grads = [metagrad.tensor([3.0, -0.5]), metagrad.tensor([-2.0])]
+    assert metagrad.nn.utils.get_total_norm(grads, -float("inf")).item() == 0.5
+    assert metagrad.nn.utils.get_total_norm([metagrad.tensor([0.0, 2.0])], -float("inf")).item() == 0.0
+    assert metagrad.nn.utils.get_total_norm([metagrad.tensor([0.0, 2.0])], -1.0).item() == 0.0

@@ -134,3 +134,10 @@ def test_members_of_modules_that_a_program_chooses():
     model = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
     chosen = model._named_members(lambda m: m._parameters.items() if isinstance(m, nn.Linear) else [], prefix="net")
     assert [name for name, _ in chosen] == ["net.0.weight", "net.0.bias"]
+
+
+def test_a_name_that_a_dictionary_of_parameters_lacks():
+    table = nn.ParameterDict({"a": mg.ones(1)})
+    with pytest.raises(AttributeError, match="'ParameterDict' object has no attribute 'b'"):
+        table["b"]
+    assert table.get("b") is None and "b" not in table

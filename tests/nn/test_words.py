@@ -1,10 +1,14 @@
 """The words in which layers and losses refuse what does not fit: those that programs and their tests look for."""
 
+import copy
+
 import pytest
 
 import metagrad
 
 KINDS = (RuntimeError, ValueError, IndexError, AssertionError)
+
+
 MISFITS = {
     "Expected floating point type for target with class probabilities": lambda mg: mg.nn.functional.cross_entropy(
         mg.ones(2, 3), mg.ones(2, 3).long()
@@ -60,7 +64,82 @@ MISFITS = {
     "\"binary_cross_entropy\" not implemented for 'Long'": lambda mg: mg.nn.functional.binary_cross_entropy(
         mg.tensor([0, 1]), mg.tensor([0, 1])
     ),
+    "adaptive_max_pool1d.*Expected input to have non-zero size for non-batch dimensions": lambda mg: (
+        mg.nn.functional.adaptive_max_pool1d(mg.ones(1, 2, 0), 1)
+    ),
+    "adaptive_max_pool2d.*Expected input to have non-zero size for non-batch dimensions": lambda mg: (
+        mg.nn.functional.adaptive_max_pool2d(mg.ones(1, 0, 3, 3), 1)
+    ),
+    "In-place leakyReLu backward .* call out-of-place version": lambda mg: in_place(mg, "leaky_relu_", -0.2),
+    "In-place elu backward .* please call out-of-place version": lambda mg: in_place(mg, "elu_", -2.0),
+    "is triggered with a negative slope which is not supported": lambda mg: in_place(mg, "celu_", -2.0),
+    "running_mean must be defined in evaluation mode": lambda mg: mg.nn.functional.batch_norm(
+        mg.ones(2, 3), None, None
+    ),
+    "Expected running_mean and running_var to be defined when use_input_stats is false": lambda mg: (
+        mg.nn.functional.instance_norm(mg.ones(2, 3, 4), use_input_stats=False)
+    ),
+    "Expected weight to be a vector of size equal to the number of channels in input, but got weight of shape \\[3\\]": (
+        lambda mg: mg.nn.GroupNorm(1, 3)(mg.ones(2, 4))
+    ),
+    "Expected key_padded_mask.shape\\[1\\] to be 3, but got 4": lambda mg: attention(
+        mg, key_padding_mask=mg.zeros(2, 4)
+    ),
+    "The shape of the 2D attn_mask is \\w+.Size\\(\\[3, 4\\]\\), but should be \\(3, 3\\)": lambda mg: attention(
+        mg, attn_mask=mg.zeros(3, 4)
+    ),
+    "is invalid for input of size 12": lambda mg: mg.nn.MultiheadAttention(4, 2)(
+        mg.ones(3, 2, 4), *[mg.ones(3, 1, 4)] * 2
+    ),
+    "Expected attn_mask dtype to be bool or float or to match query dtype": lambda mg: (
+        mg.nn.functional.scaled_dot_product_attention(*[mg.ones(2, 3, 4)] * 3, attn_mask=mg.zeros(3, 3).long())
+    ),
+    "Number of heads in key and value must divide the number of heads in": lambda mg: (
+        mg.nn.functional.scaled_dot_product_attention(mg.ones(1, 4, 2, 2), *[mg.ones(1, 3, 2, 2)] * 2, enable_gqa=True)
+    ),
+    "proj_size has to be smaller than hidden_size": lambda mg: mg.nn.LSTM(3, 5, proj_size=5),
+    "dropout should be a number in range \\[0, 1\\] representing the probability": lambda mg: mg.nn.GRU(
+        3, 4, dropout=1.5
+    ),
+    "Cannot pack empty tensors": lambda mg: mg.nn.utils.rnn.pack_padded_sequence(mg.zeros(0, 2, 1), [1, 1]),
+    'invalid output_size "\\(9, 9\\)" \\(dim 0 must be between 2 and 6\\)': lambda mg: mg.nn.functional.max_unpool2d(
+        mg.ones(1, 1, 2, 2), mg.zeros(1, 1, 2, 2).long(), 2, output_size=(9, 9)
+    ),
+    "Given groups=2, expected weight to be divisible by 2 at dimension 0": lambda mg: mg.nn.functional.conv1d(
+        mg.ones(1, 2, 4), mg.ones(3, 1, 2), groups=2
+    ),
+    "bilinear\\(\\): input1 size does not match weight size: got 3 but expected 2": lambda mg: mg.nn.Bilinear(2, 3, 4)(
+        mg.ones(1, 3), mg.ones(1, 3)
+    ),
+    "max_val \\(1.0\\) must be greater than min_val \\(2.0\\)": lambda mg: mg.nn.Hardtanh(2.0, 1.0),
+    "glu does not support scalars because halving size must be even": lambda mg: mg.nn.functional.glu(mg.tensor(1.0)),
+    "0D or 1D target tensor expected, multi-target not supported": lambda mg: mg.nn.AdaptiveLogSoftmaxWithLoss(
+        4, 6, [2]
+    )(mg.ones(3, 4), mg.ones(1, 3).long()),
+    "Expected input_lengths to have value at most 5, but got value 6": lambda mg: ctc(mg, (6, 4), (2, 2)),
+    "Expected input_lengths to have value at least 0, but got value -4": lambda mg: ctc(mg, (5, -4), (2, 2)),
+    "Expected tensor to have size at least 5 at dimension 1, but got size 3 for argument #2 'targets'": lambda mg: ctc(
+        mg, (5, 4), (2, 5)
+    ),
+    "\"ctc_loss_cpu\" not implemented for 'Long'": lambda mg: ctc(mg, (5, 4), (2, 2), mg.int64),
+    "support the deepcopy protocol at the moment": lambda mg: copy.deepcopy(mg.ones(1, requires_grad=True) * 2),
 }
+
+
+def in_place(mg, name, slope):
+    x = mg.ones(2, requires_grad=True)
+    y = getattr(mg.nn.functional, name)(x * -1, slope)  # itself it may be computed
+    y.sum().backward()
+
+
+def attention(mg, **masks):
+    x = mg.ones(3, 2, 4)
+    return mg.nn.MultiheadAttention(4, 2)(x, x, x, **masks)
+
+
+def ctc(mg, steps, lengths, dtype=None):
+    labels = mg.tensor([[1, 2, 2], [3, 1, 1]])
+    return mg.nn.functional.ctc_loss(mg.zeros(5, 2, 4, dtype=dtype), labels, steps, lengths)
 
 
 def bag(mg, names, offsets, **settings):

@@ -194,7 +194,7 @@ def test_other_ways_to_start_a_process(method):
 
 
 def test_pinning_is_said_to_do_nothing():
-    with pytest.warns(UserWarning, match="does not pin memory"):
+    with pytest.warns(UserWarning, match="no accelerator is found"):
         assert list(md.DataLoader([1], None, pin_memory=True)) == [1]
 
 

@@ -153,7 +153,7 @@ class Distribution:
     @property
     def mode(self) -> Tensor:
         """The likeliest value."""
-        raise NotImplementedError(f"{type(self).__name__} has no mode")
+        raise NotImplementedError(f"{type(self)} does not implement mode")
 
     @property
     def variance(self) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metagrad import linalg
+from metagrad.base.warning import warn
 from metagrad.distributions.bounded import ContinuousBernoulli
 from metagrad.distributions.combined import Independent, TransformedDistribution
 from metagrad.distributions.continuous import Cauchy, Exponential, Gumbel, Laplace, Normal, Uniform
@@ -61,13 +62,24 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     >>> kl_divergence(Normal(1.0, 1.0), Normal(0.0, 1.0))
     tensor(0.5000)
     """
-    for kind in type(p).__mro__:
-        for other in type(q).__mro__:
+    kinds, others = type(p).__mro__, type(q).__mro__
+    for i, kind in enumerate(kinds):
+        for j, other in enumerate(others):
             if (kind, other) in _FORMULAS:
+                _say_if_ambiguous(kind, kinds[i + 1 :], others[:j])
                 return _FORMULAS[kind, other](p, q)
     raise NotImplementedError(
         f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}: register_kl adds one"
     )
+
+
+def _say_if_ambiguous(kind: type, farther: tuple[type, ...], nearer: tuple[type, ...]) -> None:
+    """Warn where another formula knows q's class better, and p's less well, than the one that is taken."""
+    for other in nearer:
+        if any((base, other) in _FORMULAS for base in farther):
+            names = f"{kind.__name__}, {other.__name__}"
+            warn(f"Ambiguous kl_divergence({names}). Please register_kl({names})", RuntimeWarning)
+            return
 
 
 register_kl(ExponentialFamily, ExponentialFamily)(bregman)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from metagrad.nn.utils.stateless import functional_call
+from metagrad.nn.utils.stateless import _functional_call as functional_call
 from metagrad.ops.shape.joining import stack
 
 if TYPE_CHECKING:

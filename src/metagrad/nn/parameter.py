@@ -117,7 +117,7 @@ class UninitializedTensorMixin:
     def array(self) -> Any:
         """What every op asks for. Raises ValueError: there are no numbers yet."""
         raise ValueError(
-            f"Attempted to use an uninitialized {self._what}: it gets its shape when the lazy layer that it belongs to is "
+            "Attempted to use an uninitialized parameter, or buffer: it gets its shape when the lazy layer that it belongs to is "
             "first called, so call that once, with an input as it will come, before you compute with its parameters"
         )
 
@@ -129,7 +129,7 @@ class UninitializedTensorMixin:
     def shape(self) -> Any:
         """Raises RuntimeError: it is not known."""
         raise RuntimeError(
-            f"Can't access the shape of an uninitialized {self._what}: it comes with the lazy layer's first call. A state "
+            "Can't access the shape of an uninitialized parameter or buffer: it comes with the lazy layer's first call. A state "
             "with such parameters fits only layers that are as lazy"
         )
 

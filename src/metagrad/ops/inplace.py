@@ -102,6 +102,20 @@ def written_over(input: Tensor, compute: Callable[[Tensor], Tensor], nodes: tupl
     return written
 
 
+def without_backward(name: str, output: Tensor) -> Tensor:
+    """What was computed in place with a negative slope, of which PyTorch, keeping only the output, has no gradient."""
+
+    def refused(grad: Tensor) -> None:
+        raise RuntimeError(
+            f"In-place {name} backward calculation is triggered with a negative slope which is not supported. This is caused by "
+            "calling in-place forward function with a negative slope, please call out-of-place version instead."
+        )
+
+    if output.requires_grad:
+        output.register_hook(refused)
+    return output
+
+
 def _may_be_written_first(input: Tensor, others: tuple[Any, ...]) -> bool:
     """Whether a large tensor may take results as they are computed."""
     return is_large(input.array) and is_writable(input.array) and not _is_recorded(input, others)

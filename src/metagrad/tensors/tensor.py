@@ -336,7 +336,8 @@ class Tensor(Methods):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.grad_fn is not None:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol: detach() it first"
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment: detach() "
+                "it first"
             )
         copied = memo[id(self)] = wrap(copied_array(self, memo), self._requires_grad, type(self))
         if self.grad is not None:

@@ -26,7 +26,7 @@ from metagrad.ops.arguments import asks_for_tensors, dimension, floats, takes_ex
 from metagrad.ops.create.random import source
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
-from metagrad.ops.inplace import written_over
+from metagrad.ops.inplace import without_backward, written_over
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
 from metagrad.ops.pointwise.activation import Sigmoid
@@ -211,7 +211,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     tensor([-0.1000,  2.0000])
     """
     if input.array.dtype.kind == "f":
-        return computed(input, inplace, LeakyRelu, _leaky_relu, slope=float(negative_slope))
+        y = computed(input, inplace, LeakyRelu, _leaky_relu, slope=float(negative_slope))
+        return without_backward("leakyReLu", y) if inplace and negative_slope < 0 else y
     x = floats("leaky_relu", input)  # bfloat16 alone comes so far
     return given_back(input, where(x > 0, x, x * negative_slope), inplace)
 
@@ -223,7 +224,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> metagrad.nn.functional.elu(metagrad.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    return computed(input, inplace, Elu, _elu, alpha=alpha)
+    y = computed(input, inplace, Elu, _elu, alpha=alpha)
+    return without_backward("elu", y) if inplace and alpha < 0 else y
 
 
 @known_as("Elu")
@@ -255,7 +257,8 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, α (exp(x/α) − 1)) (Barron 2017). Raises RuntimeError if α is 0."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return computed(input, inplace, Elu, _elu, alpha=float(alpha), rate=1 / float(alpha))
+    y = computed(input, inplace, Elu, _elu, alpha=float(alpha), rate=1 / float(alpha))
+    return without_backward("elu", y) if inplace and alpha < 0 else y
 
 
 @asks_for_tensors
@@ -383,7 +386,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     refuse("glu", input, "biuc")
     if not input.array.ndim:
-        raise RuntimeError("glu does not support 0-dimensional tensors")
+        raise RuntimeError("glu does not support scalars because halving size must be even")
     d = dimension(dim, input.array.ndim)
     n = input.array.shape[d]
     if n % 2:

@@ -59,7 +59,7 @@ def _windows(function: str, input: Tensor, output_size: OutputSize, axes: int) -
     room = math.prod((*input.array.shape[:-axes], *wanted)) * input.array.itemsize
     if room >= 1 << 63:
         raise RuntimeError(f"{function}: Storage size calculation overflowed with output_size={wanted}")
-    if 0 in extents and any(o != 1 for o in wanted):
+    if 0 in extents and max(wanted) != 1 or "max" in function and 0 in input.array.shape[-axes - 1 :]:
         raise RuntimeError(
             f"{function}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)}"
         )
@@ -306,9 +306,9 @@ def _unpooled_size(
             f"{function}: output_size should be a sequence containing {len(usual)} or {len(usual) + 2} elements, but it has "
             f"a length of '{len(given)}'"
         )
-    for n, o, s in zip(usual, given, stride, strict=True):
+    for d, (n, o, s) in enumerate(zip(usual, given, stride, strict=True)):
         if not n - s < o < n + s:
-            raise ValueError(f"{function}: invalid output_size {given}: each must be within one stride of {usual}")
+            raise ValueError(f'invalid output_size "{given}" (dim {d} must be between {n - s} and {n + s})')
     return tuple(map(int, given))
 
 

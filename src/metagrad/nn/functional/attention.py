@@ -132,8 +132,8 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_ca
             )
         if mask.array.dtype.kind != "b" and mask.dtype != query.dtype:
             raise RuntimeError(
-                f"scaled_dot_product_attention: attn_mask must be bool or of the query's dtype {query.dtype}, "
-                f"got {mask.dtype}"
+                f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {mask.dtype} and "
+                f"query.dtype: {query.dtype}"
             )
 
 
@@ -229,7 +229,7 @@ def _shared_heads(query: Tensor, x: Tensor) -> Tensor:
     """Keys or values with each head repeated for the queries' heads it serves."""
     if query.ndim < 3 or x.ndim < 3 or query.shape[-3] % x.shape[-3]:
         raise RuntimeError(
-            f"enable_gqa needs a number of query heads (dimension -3) that is a multiple of that of keys and values, got "
+            f"Number of heads in key and value must divide the number of heads in query (dimension -3), got "
             f"{tuple(query.shape)} and {tuple(x.shape)}"
         )
     return x.repeat_interleave(query.shape[-3] // x.shape[-3], -3)

@@ -141,9 +141,9 @@ def _check(function: str, given: _Arguments, stride: tuple[int, ...], dilation: 
     if groups <= 0:
         raise RuntimeError(f"{function}: non-positive groups is not supported, got {groups}")
     if weight[0] < groups or weight[0] % groups:
+        wanted = f"at least {groups}" if weight[0] < groups else f"divisible by {groups}"
         raise RuntimeError(
-            f"{function}: expected weight to be at least {groups} at dimension 0, and divisible by groups={groups}, got "
-            f"weight of size {list(weight)}"
+            f"Given groups={groups}, expected weight to be {wanted} at dimension 0, but got weight of size [{list(weight)}] instead"
         )
     for other, what in zip(given.dtypes[1:], ("weight", "bias"), strict=False):
         if other != kind:
@@ -161,7 +161,7 @@ def _check(function: str, given: _Arguments, stride: tuple[int, ...], dilation: 
 def _check_bias(function: str, given: _Arguments, filters: int) -> None:
     if given.bias is not None and given.bias != (filters,):
         raise RuntimeError(
-            f"{function}: given weight of size {list(given.weight)}, expected bias to be 1-dimensional with {filters} "
+            f"Given weight of size {list(given.weight)}, expected bias to be 1-dimensional with {filters} "
             f"elements, but got bias of size {list(given.bias)} instead"
         )
 

@@ -19,7 +19,7 @@ from metagrad.kernels.libraries import filled
 from metagrad.nn.functional.loss import cross_entropy
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.dtype_checks import refuse
+from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.pointwise.selection import where
 
@@ -256,7 +256,7 @@ def ctc_loss(
     if isinstance(reduction, int):
         reduction = ("none", "mean", "sum")[reduction]
     if log_probs.array.dtype.kind not in "fV":
-        raise RuntimeError(f"ctc_loss: expected floating-point log_probs, got {log_probs.dtype}")
+        raise unsupported("ctc_loss_cpu", log_probs.dtype)
     refuse("ctc_loss", log_probs, "e")
     batched = log_probs.array.ndim == 3
     q = log_probs if batched else log_probs.unsqueeze(1)
@@ -264,10 +264,11 @@ def ctc_loss(
     steps, lengths = _lengths("input_lengths", input_lengths, n), _lengths("target_lengths", target_lengths, n)
     if not 0 <= blank < classes:
         raise RuntimeError(f"blank must be in label range: there are {classes} labels, got {blank}")
-    if (steps > t_max).any() or (steps < 0).any() or (lengths < 0).any():
-        raise RuntimeError(
-            f"Expected input_lengths to have value at most {t_max} and no negative ones, got {steps.tolist()}"
-        )
+    for name, given_lengths, most in (("input", steps, t_max), ("target", lengths, math.inf)):
+        for length in given_lengths.tolist():
+            if not 0 <= length <= most:
+                bound = "least 0" if length < 0 else f"most {most}"
+                raise RuntimeError(f"Expected {name}_lengths to have value at {bound}, but got value {length}")
     given = move(targets.array, CPU)  # the labels are laid out there, as the lengths are
     longest = int(lengths.max()) if lengths.size else 0
     labels = np.full((n, longest), blank, np.int64)
@@ -275,14 +276,15 @@ def ctc_loss(
         rows = given.reshape(n, -1)
         if rows.shape[1] < longest:
             raise RuntimeError(
-                f"Expected targets to have size at least {longest} at dimension 1, but got size {rows.shape[1]}"
+                f"Expected tensor to have size at least {longest} at dimension 1, but got size {rows.shape[1]} for argument #2 "
+                "'targets'"
             )
         inside = np.arange(longest) < lengths[:, None]
         labels[inside] = rows[:, :longest][inside]
     else:
         if given.size != lengths.sum():
             raise RuntimeError(
-                f"Expected targets to have {lengths.sum()} elements, the sum of target_lengths, got {given.size}"
+                f"Expected tensor to have size {lengths.sum()} at dimension 0, but got size {given.size} for argument #2 'targets'"
             )
         labels[np.arange(longest) < lengths[:, None]] = given
     loss = Ctc.apply(q, labels, steps, lengths, blank=blank, zero_infinity=zero_infinity)

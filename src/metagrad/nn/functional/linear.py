@@ -33,9 +33,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
             f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}"
         )
     if (input1.array.shape[-1], input2.array.shape[-1]) != tuple(weight.array.shape[1:]):
+        i = int(input1.array.shape[-1] == weight.array.shape[1])
         raise RuntimeError(
-            f"bilinear(): inputs of sizes {input1.array.shape[-1]} and {input2.array.shape[-1]} do not fit a weight of shape "
-            f"{list(weight.shape)}"
+            f"bilinear(): input{i + 1} size does not match weight size: got {(input1, input2)[i].array.shape[-1]} but expected "
+            f"{weight.array.shape[i + 1]}"
         )
     found = einsum("...i,oij,...j->...o", input1, weight, input2)
     return found if bias is None else found + bias

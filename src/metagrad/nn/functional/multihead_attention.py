@@ -63,7 +63,10 @@ def _check_shapes(
 def _expect(x: Tensor, shape: tuple[int, ...], name: str) -> None:
     if tuple(x.shape) != shape:
         if "mask" in name and "padding" not in name:
-            raise RuntimeError(f"The shape of the {name} is {tuple(x.shape)}, but should be {shape}.")
+            raise RuntimeError(f"The shape of the {name} is {x.shape}, but should be {shape}.")
+        if name == "key_padding_mask" and x.ndim == 2:
+            i = int(x.shape[0] == shape[0])
+            raise AssertionError(f"Expected key_padded_mask.shape[{i}] to be {shape[i]}, but got {x.shape[i]}")
         raise AssertionError(f"expecting {name} of shape {shape}, but got {tuple(x.shape)}")
 
 
@@ -112,6 +115,12 @@ def multi_head_attention_forward(
         raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    if key.shape[1] != batch:
+        into = [key.shape[0], batch * num_heads, width // num_heads]
+        raise RuntimeError(
+            f"shape '{into}' is invalid for input of size {key.shape[0] * key.shape[1] * width}: queries and keys must be of "
+            f"one batch, got {batch} and {key.shape[1]} sequences"
+        )
     if use_separate_proj_weight:
         q, k, v = _projected_apart(query, key, value, (q_proj_weight, k_proj_weight, v_proj_weight), in_proj_bias)
     else:

@@ -306,7 +306,8 @@ def batch_norm(
     count = math.prod(input.array.shape[d] for d in axes)
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+            which = "running_mean" if running_mean is None else "running_var"
+            raise RuntimeError(f"{which} must be defined in evaluation mode")
         if wanted is None and serves_channels(input.array) and not recording(running_mean, running_var):
             rows, given = input.reshape(*input.array.shape[:2], -1), (running_mean.array, running_var.array)
             return RunningNorm.apply(rows, weight, bias, mean=given[0], variance=given[1], eps=eps).reshape(
@@ -342,6 +343,8 @@ def instance_norm(
     Raises ValueError for a single number in each channel.
     """
     if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     axes = tuple(range(2, input.array.ndim))
     if math.prod(input.array.shape[d] for d in axes) == 1:
@@ -380,6 +383,12 @@ def group_norm(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} "
             f"and num_groups={num_groups}"
         )
+    for which, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.array.shape != (channels,):
+            raise RuntimeError(
+                f"Expected {which} to be a vector of size equal to the number of channels in input, but got {which} of shape "
+                f"{list(parameter.shape)} and input of shape {list(input.shape)}"
+            )
     _check_parameters("group_norm", input, weight, bias)
     if input.array.size == num_groups:  # PyTorch's rule, though each sample has values of its own
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")

@@ -107,8 +107,9 @@ def matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said."""
     if tuple(input.shape) != tuple(target.shape):
         warn(
-            f"{name}: Using a target size ({target.shape}) that is different to the input size "
-            f"({input.shape}). This will likely lead to incorrect results due to broadcasting.",
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
         )
         input, target = broadcast_tensors(input, target)
     return input, target

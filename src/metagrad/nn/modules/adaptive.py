@@ -90,7 +90,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
         Raises RuntimeError for shapes that do not belong together, or a target that is no class.
         """
-        if target.ndim > 1 or input.ndim != target.ndim + 1 or target.ndim and input.shape[0] != target.shape[0]:
+        if target.ndim > 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        if input.ndim != target.ndim + 1 or target.ndim and input.shape[0] != target.shape[0]:
             raise RuntimeError(
                 "Input and target should have the same size in the batch dimension: expected input (N, in_features) and "
                 f"target (N), or (in_features) and (), got {tuple(input.shape)} and {tuple(target.shape)}"

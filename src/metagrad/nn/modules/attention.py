@@ -111,3 +111,19 @@ class MultiheadAttention(Module):
             average_attn_weights=average_attn_weights, is_causal=is_causal,
         )  # fmt: skip
         return (y.transpose(0, 1) if turned else y), weights
+
+    def merge_masks(
+        self, attn_mask: Tensor | None, key_padding_mask: Tensor | None, query: Tensor
+    ) -> tuple[Tensor | None, int | None]:
+        """Both masks as one, (N, H, L, L) with kind 2; a mask of padding alone as it is, with kind 1; without masks, None twice.
+
+        attn_mask (L, L) or (N·H, L, L), key_padding_mask (N, L), query (N, L, E).
+        """
+        if attn_mask is None:
+            return key_padding_mask, None if key_padding_mask is None else 1
+        batch, length, _ = query.shape
+        lead = (batch, -1) if attn_mask.ndim == 3 else (1, 1)
+        merged = attn_mask.view(*lead, length, length)
+        if attn_mask.ndim != 3:
+            merged = merged.expand(batch, self.num_heads, -1, -1)
+        return (merged if key_padding_mask is None else merged + key_padding_mask.view(batch, 1, 1, length)), 2

@@ -212,8 +212,8 @@ class _InstanceNorm(_NormBase):
         x = input if batched else input.unsqueeze(0)
         if not self.affine and x.array.shape[1] != self.num_features:
             warn(
-                f"input's size at dim={1 if batched else 0} does not match num_features: {x.array.shape[1]} and "
-                f"{self.num_features}, which without affine=True means nothing",
+                f"input's size at dim={1 if batched else 0} does not match num_features. You can silence this warning by not "
+                "passing in num_features, which is not used because affine=False",
                 UserWarning,
             )
         if self.affine and x.array.shape[1] != self.num_features:

@@ -105,9 +105,10 @@ class Module(Hooked, Placement, StateKeeper):
             slots = self.__dict__.get(kind)
             if slots is not None and name in slots:
                 if value is not None and not isinstance(value, wanted):
+                    expected = "torch.nn.Buffer, torch.Tensor" if wanted is Tensor else f"torch.nn.{wanted.__name__}"
                     raise TypeError(
                         f"cannot assign '{type_name(value)}' as {'child ' * (wanted is Module)}{kind[1:-1]} '{name}' "
-                        f"(metagrad.nn.{wanted.__name__} or None expected)"
+                        f"({expected} or None expected)"
                     )
                 slots[name] = registered(self, "buffer", name, value) if kind == "_buffers" else value
                 return

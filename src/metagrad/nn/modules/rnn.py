@@ -100,7 +100,8 @@ class RNNBase(RecurrentChecks, Module):
         super().__init__()
         if isinstance(dropout, bool) or not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1:
             raise ValueError(
-                f"dropout should be a number in range [0, 1], the probability of an element being zeroed, got {dropout!r}"
+                "dropout should be a number in range [0, 1] representing the probability of an element being zeroed, got "
+                f"{dropout!r}"
             )
         if dropout > 0 and num_layers == 1:
             warn(
@@ -115,11 +116,10 @@ class RNNBase(RecurrentChecks, Module):
                 raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
             if size <= 0:
                 raise ValueError(f"{name} must be greater than zero, got {size}")
-        if not 0 <= proj_size < hidden_size:
-            raise ValueError(
-                f"proj_size should be a positive integer or zero to disable projections, and has to be smaller than hidden_size, "
-                f"got {proj_size}"
-            )
+        if proj_size < 0:
+            raise ValueError("proj_size should be a positive integer or zero to disable projections")
+        if proj_size >= hidden_size:
+            raise ValueError(f"proj_size has to be smaller than hidden_size, got {proj_size} and {hidden_size}")
         self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size

@@ -256,7 +256,13 @@ class TransformerEncoder(_Stack):
             return None
         left_out: Tensor = padding != 0
         comes_last = not bool((left_out[:, :-1] > left_out[:, 1:]).any())
-        return left_out if comes_last or not self.mask_check else None
+        if not (comes_last or not self.mask_check):
+            return None
+        if bool(left_out.all()):
+            raise RuntimeError(
+                "to_padded_tensor: at least one constituent tensor should have non-zero numel: all is padding"
+            )
+        return left_out
 
 
 def _is_relu_or_gelu(activation: Callable[[Tensor], Tensor]) -> bool:
@@ -271,7 +277,7 @@ def _why_not_nested(layer: Module) -> str:
     attention = layer.self_attn
     reasons = {
         ".norm_first was True": layer.norm_first,
-        ".self_attn.batch_first was not True (use batch_first for better inference performance)": not attention.batch_first,
+        ".self_attn.batch_first was not True(use batch_first for better inference performance)": not attention.batch_first,
         ".self_attn was passed bias=False": attention.in_proj_bias is None,
         ".activation was neither relu nor gelu": not _is_relu_or_gelu(layer.activation),
         ".self_attn.num_heads is odd": attention.num_heads % 2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
 def get_total_norm(
     tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
-    """The norm of all elements of all tensors as one vector: (Σ |x|^p)^(1/p), or max |x| for p = inf.
+    """The norm of all elements of all tensors as one vector: (Σ |x|^p)^(1/p), or max |x| for p = inf, min |x| for −inf.
 
     Its dtype is the widest of theirs; squares of float16 and bfloat16 are added up in float32.
 
@@ -39,15 +40,17 @@ def get_total_norm(
     if not given:
         return wrap(np.zeros((), np.float32))
     p, arrays = float(norm_type), [a.astype(np.float32) if a.dtype.char in "eE" else a for a in given]
-    if p == float("inf"):
-        norms = [np.abs(a).max() for a in arrays]
-        total = norms[0] if len(norms) == 1 else np.stack(norms).max()
+    if math.isinf(p):
+        outermost = np.max if p > 0 else np.min
+        norms = [outermost(np.abs(a)) for a in arrays]
+        total = norms[0] if len(norms) == 1 else outermost(np.stack(norms))
     elif p == 2:
         total = np.sqrt(_sum_of_squares(arrays))
     elif p == 0:  # how many tensors have an element that is not 0
         total = sum(float(np.any(a)) for a in arrays)
     else:
-        total = sum((np.abs(a) ** p).sum() for a in arrays) ** (1 / p)
+        with np.errstate(all="ignore"):
+            total = sum((np.abs(a) ** p).sum() for a in arrays) ** (1 / p)
     with np.errstate(all="ignore"):
         total = np.asarray(total, np.result_type(*[a.real.dtype for a in given]), like=given[0])
     if error_if_nonfinite and not bool(np.isfinite(total)):

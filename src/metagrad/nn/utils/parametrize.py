@@ -60,7 +60,7 @@ class ParametrizationList(ModuleList):
                         new = module.right_inverse(new)
         if not isinstance(new, Tensor) and not isinstance(new, Sequence):
             raise ValueError(
-                f"'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got {type(new)}"
+                f"'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got {type(new).__name__}"
             )
         self.is_tensor = isinstance(new, Tensor)
         self.ntensors = 1 if self.is_tensor else len(new)

@@ -153,7 +153,7 @@ def pack_padded_sequence(
         raise RuntimeError(
             f"Expected `len(lengths)` to be equal to batch_size, but got {counts.size} (batch_size={batch})"
         )
-    if batch == 0:
+    if not input.array.size and (not batch or not steps):
         raise RuntimeError("Cannot pack empty tensors.")
     if counts.min() <= 0:
         raise RuntimeError(

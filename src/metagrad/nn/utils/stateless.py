@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from metagrad.base.warning import warn
+
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
 
 __all__ = ["functional_call"]
 
 
-def functional_call(
+def _functional_call(
     module: Module,
     parameter_and_buffer_dicts: Any,
     args: Any = None,
@@ -85,6 +87,16 @@ def functional_call(
         _hand_back([d for d in dicts if isinstance(d, MutableMapping)], slots_of)
         for slots, name, value in before:
             slots[name] = value
+
+
+def functional_call(module: Module, parameters_and_buffers: Any, *args: Any, **settings: Any) -> Any:
+    """``metagrad.func.functional_call``, by its older name, which warns."""
+    warn(
+        "`torch.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be removed in a future version of "
+        "PyTorch. Please use `torch.func.functional_call` instead which is a drop-in replacement.",
+        FutureWarning,
+    )
+    return _functional_call(module, parameters_and_buffers, *args, **settings)
 
 
 def _hand_back(dicts: list[Any], slots_of: dict[str, tuple[dict[str, Any], str]]) -> None:

@@ -308,5 +308,5 @@ def _counts_of(fractions: Sequence[int | float], n: int) -> list[int | float]:
         counts[i % len(counts)] += 1
     for i, count in enumerate(counts):
         if count == 0:
-            warn(f"Length of split at index {i} is 0: {fractions[i]} of {n} samples")
+            warn(f"Length of split at index {i} is 0. This might result in an empty dataset.")
     return counts

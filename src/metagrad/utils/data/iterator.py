@@ -20,7 +20,9 @@ class LoaderIterator(Iterator[Any]):
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         if loader.pin_memory:
-            warn("'pin_memory' is set, but metagrad does not pin memory: it has no effect")
+            warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."
+            )
         self._dataset = loader.dataset
         kind = getattr(
             loader, "_dataset_kind", None
