@@ -103,9 +103,8 @@ for function in (attributes, constants, modules, subclass, operators, methods, f
     traced.graph.lint()
     print(sorted(traced.state_dict()), traced.graph.eliminate_dead_code(), len(traced.graph.nodes))
     traced.recompile()
-    if function not in (functions, names, loops, dropped, subclass):  # PyTorch writes their defaults down
-        print(traced.code, traced)
-        print(fx.symbolic_trace(traced).code, str(traced.graph))
+    print(traced.code, traced)
+    print(fx.symbolic_trace(traced).code, str(traced.graph))
 
 def flagged(x, flag, other=None, size=2):
     return (x + 1 if flag else x) * (1 if other is None else other) * size
@@ -415,3 +414,49 @@ def test_a_tracer_may_make_proxies_in_a_way_of_its_own():
     tracer = Noting()
     tracer.trace(Scaled())
     assert tracer.seen == ("placeholder", "get_attr", "call_function")
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_functions_written_in_python_hand_on_their_defaults(lib):
+    lib = pytest.importorskip(lib)
+    f = lib.nn.functional
+    old = {"size_average": None, "reduce": None}
+    for program, args, kwargs in [
+        (lambda x: f.relu(x), 1, {"inplace": False}),
+        (lambda x: f.dropout(x, 0.1, training=False), 1, {"p": 0.1, "training": False, "inplace": False}),
+        (lambda x: f.layer_norm(x, (3,)), 2, {"weight": None, "bias": None, "eps": 1e-5}),
+        (lambda x: f.softmax(x, -1), 1, {"dim": -1, "_stacklevel": 3, "dtype": None}),
+        (lambda x: f.softmin(x, -1), 1, {"dim": -1, "_stacklevel": 3, "dtype": None}),
+        (lambda x: f.mse_loss(x, x, reduction="sum"), 2, {**old, "reduction": "sum", "weight": None}),
+        (lambda x: f.l1_loss(x, x), 2, {**old, "reduction": "mean"}),
+        (lambda x: f.threshold(x, 1, 2), 3, {"inplace": False}),
+        (
+            lambda x: f.batch_norm(x, x, x),
+            3,
+            {"weight": None, "bias": None, "training": False, "momentum": 0.1, "eps": 1e-5},
+        ),
+        (lambda x: lib.split(x, 2), 2, {"dim": 0}),
+        (lambda x: lib.norm(x), 1, {"p": "fro", "dim": None, "keepdim": False, "out": None, "dtype": None}),
+        (lambda x: lib.meshgrid(x, x), 2, {"indexing": None}),
+        (lambda x: lib.nn.init.normal_(x), 0, {"mean": 0.0, "std": 1.0, "generator": None}),
+        (lambda x: f.gelu(x), 1, {}),  # in C: as it was given
+        (lambda x: f.linear(x, weight=x), 1, {"weight"}),
+        (lambda x: f.conv2d(x, x, padding=1), 2, {"padding": 1}),
+        (lambda x: lib.sum(x, 1, True), 3, {}),
+        (lambda x: f.tanh(x), 1, {}),
+    ]:
+        step = list(lib.fx.symbolic_trace(program).graph.nodes)[-2]
+        given = {key: value for key, value in step.kwargs.items() if key != "tensor"}
+        assert len(step.args) == args and (given == kwargs or set(given) == kwargs)
+    assert step.op == "call_method"  # as functional.tanh calls it
+    assert lib.overrides.resolve_name(lib.einsum) == "torch.functional.einsum"
+
+
+def test_code_with_defaults_runs():
+    program = fx.symbolic_trace(lambda x: mg.norm(mg.nn.functional.dropout(x, 0.5, training=False)))
+    assert program.code.splitlines()[3:6] == [
+        "def forward(self, x):",
+        "    dropout = torch.nn.functional.dropout(x, p = 0.5, training = False, inplace = False);  x = None",
+        "    norm = torch.norm(dropout, p = 'fro', dim = None, keepdim = False, out = None, dtype = None);  dropout = None",
+    ]
+    assert program(mg.tensor([3.0, 4.0])).item() == 5

@@ -30,7 +30,7 @@
 ``inner_names.py``          names with an underscore in files of layers and distributions
 ``library.py``              ops that a program gives a name
 ``custom_ops.py``           one of them: its arguments, its gradient, what it does under ``vmap``
-``op_schemas.py``   what an op takes and gives, as text and in a call
+``op_schemas.py``          what an op takes and gives, as text and in a call
 ``onnx_symbolic.py``        what an older exporter of ONNX was taught
 ``quantization.py``         marks in models that may be quantized
 ``jit.py``                  ``jit.script``, ``jit.trace``
@@ -52,6 +52,7 @@
 ``tensor_types.py``         ``FloatTensor`` and its kind
 ``tensor_utils.py``         ``torch._utils``
 ``torch_function.py``       classes that have a say in functions of their instances
+``given_arguments.py``     what a class that is asked gets of a call's arguments
 ``torch_overrides.py``      what such classes are written with
 ``torch_version.py``        PyTorch's version, under the alias
 ``undocumented.py``         functions that PyTorch does not document

@@ -58,6 +58,7 @@ _NOT_ASKED = set(
     "as_subclass as_tensor default_generator fork_rng from_numpy get_rng_state initial_seed is_tensor manual_seed seed "
     "set_rng_state tensor_class".split()
 )
+_METHODS = ("sigmoid", "tanh")  # of nn.functional: they call the method
 _TOP = ("compat.undocumented", "compat.recurrent_functions")  # their functions are at the top of ``torch``
 _SPACES = ("", "nn.functional", "linalg", "fft", "special", "nn.init", *_TOP)  # the namespaces whose functions ask
 _COMPUTING = tuple(f"metagrad.{room}" for room in ("ops.", *_SPACES[1:]))
@@ -125,8 +126,15 @@ def handled(func: Any, relevant: list[Any], args: Any, kwargs: Any) -> Any:
     )
 
 
-def asked(function: Callable[..., Any], known_as: Callable[[], Any] | None = None) -> Callable[..., Any]:
-    """A function that first asks its arguments' classes. known_as: gives what it is called to them, itself if None."""
+def asked(
+    function: Callable[..., Any],
+    known_as: Callable[[], Any] | None = None,
+    given: Callable[[Any, Any], tuple[Any, Any]] | None = None,
+) -> Callable[..., Any]:
+    """A function that first asks its arguments' classes.
+
+    known_as: gives what it is called to them, itself if None. given: what they get of the arguments, these if None.
+    """
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -141,6 +149,8 @@ def asked(function: Callable[..., Any], known_as: Callable[[], Any] | None = Non
             return function(*args, **kwargs)
         relevant = overloaded(args, kwargs) if state.classes else []
         if relevant or state.modes:
+            if given is not None:
+                args, kwargs = given(args, kwargs)
             return handled(call if known_as is None else known_as(), relevant, args, kwargs)
         return function(*args, **kwargs)
 
@@ -203,6 +213,7 @@ def start_asking(cls: type | None = None) -> None:
         return
     _asking = True
     Tensor.__torch_function__ = of_tensor  # type: ignore[attr-defined]
+    from metagrad.compat.given_arguments import IN_FUNCTIONAL, given_by
     from metagrad.nn.parameter import Parameter
 
     Parameter.__torch_function__ = disabled
@@ -212,8 +223,12 @@ def start_asking(cls: type | None = None) -> None:
     for space in _SPACES:
         module: Any = importlib.import_module(f"metagrad.{space}".rstrip("."))
         for name, function in _functions(module):
-            asking = asked(function)
-            names[asking] = ".".join(filter(None, ("torch", "" if space in _TOP else space, name)))
+            method = space == "nn.functional" and name in _METHODS
+            asking = asked(
+                function, functools.partial(getattr, Tensor, name) if method else None, given_by(space, name, function)
+            )
+            home = "functional" if space == "" and name in IN_FUNCTIONAL else "" if space in _TOP else space
+            names[asking] = ".".join(filter(None, ("torch", home, name)))
             setattr(module, name, asking)
             kept.append(asking)
             if function not in replaced or name == function.__name__ != replaced[function].__name__:

@@ -61,8 +61,13 @@ class _Printer:
     def name(self, obj: Any) -> str:
         """The name of a function or class, and a note of what it is called by."""
         found = public_name(obj)
-        beside = isinstance(obj, (OpOverload, OpOverloadPacket)) and self.globals["torch"].__name__ != "torch"
-        if found is not None and not beside:  # metagrad.ops has no ops of a program's own
+        if found is not None and self.globals["torch"].__name__ != "torch":  # then some names are elsewhere
+            found = (
+                None
+                if isinstance(obj, (OpOverload, OpOverloadPacket))
+                else found.replace("torch.functional.", "torch.")
+            )
+        if found is not None:
             return found
         hint = qualified_name(obj).removeprefix("builtins.")
         return self.names.named(

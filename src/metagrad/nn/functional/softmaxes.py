@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["gumbel_softmax", "log_softmax", "softmax", "softmin"]
 
 
-def softmin(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
     """softmax(−x)."""
     return softmax(-input, dim, dtype=dtype)
 
