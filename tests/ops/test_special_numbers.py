@@ -175,3 +175,23 @@ def test_no_gradient_stays_none_where_a_logarithm_is_infinite(lib):
         x = L.tensor([1.0, 0.0], requires_grad=True)
         function(x, L.tensor([edge, INF])).backward(L.zeros(2))
         assert x.grad.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("length", [1, 5000])
+def test_activations_have_pytorchs_zeros(lib, length):
+    L = pytest.importorskip(lib)
+    F = L.nn.functional
+    x = L.full((length,), -0.0)
+    for activate in (
+        F.elu,
+        F.celu,
+        F.selu,
+        lambda x: F.elu(x, 0.5),
+        lambda x: L.clamp(x, min=0.0),
+        lambda x: L.clamp(x, 0.0, 6.0),
+    ):
+        assert L.signbit(activate(x)).all()
+    x = L.full((length,), 4.0, requires_grad=True)
+    F.hardsigmoid(x).backward(L.full((length,), INF))
+    assert x.grad.count_nonzero() == 0

@@ -126,7 +126,7 @@ def _elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
     for i in range(len(x)):
         v = x[i]
         curve = alpha * expm1((zero if v > zero else v) * rate)
-        y[i] = v if v > zero else curve
+        y[i] = curve if v < zero else v
 
 
 @native

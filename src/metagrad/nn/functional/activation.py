@@ -71,7 +71,7 @@ class Hardsigmoid(Pointwise):
         return np.clip(x + 3, 0, 6) / 6
 
     def backward(self, grad: Array) -> Array:
-        return grad * self.inside / 6
+        return select(self.inside, grad / 6, 0.0)
 
 
 class Softshrink(Pointwise):
@@ -127,8 +127,8 @@ class Elu(Pointwise):
         self.alpha, self.rate = alpha, rate
         below = np.expm1(self.exponent(x))
         if 0 < alpha <= 1 == rate:  # then the chord is nowhere above the curve
-            return np.maximum(x, below if alpha == 1 else alpha * below)
-        return select(x > 0, x, alpha * below)
+            return np.maximum(below if alpha == 1 else alpha * below, x)  # of two zeros NumPy takes the second
+        return select(x < 0, alpha * below, x)
 
     def exponent(self, x: Array) -> Array:
         """rx where x < 0, else 0."""

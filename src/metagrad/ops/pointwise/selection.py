@@ -102,8 +102,8 @@ class Clamp(Pointwise):
                 x, x.dtype.type(-np.inf if low is None else low), x.dtype.type(np.inf if high is None else high)
             )
         else:
-            y = x if low is None else np.maximum(x, low)
-            y = y if high is None else np.minimum(y, high)
+            y = x if low is None else np.maximum(low, x)  # of two zeros NumPy takes the second
+            y = y if high is None else np.minimum(high, y)
         if self.needs[0]:
             within = True if low is None else np.greater_equal(x, low)
             self.within = within if high is None else within & np.less_equal(x, high)

@@ -149,17 +149,24 @@ class Shared(Function):
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, choose: Callable[..., Array]) -> Array:
         y = in_order(choose(x, axis))
         if self.needs[0]:
-            self.chosen = np.equal(x, y) | np.isnan(x) & np.isnan(y)
+            self.chosen = self.those(x, y)
             self.count = self.chosen.sum(axis=axis, keepdims=True).astype(y.dtype)
         self.kept = y.shape
         return y if keepdim else y.reshape(tuple(n for d, n in enumerate(x.shape) if d not in axis))
+
+    def those(self, x: Array, y: Array) -> Array:
+        """Whether each x is the one that was chosen."""
+        return np.equal(x, y)
 
     def backward(self, grad: Array) -> Array:
         return grad.reshape(self.kept) * self.chosen / self.count
 
 
 class SharedOfAll(Shared):
-    """``Shared`` over all elements, where an infinite gradient leaves those that were not chosen 0, not nan."""
+    """``Shared`` over all elements: nan is chosen too, and an infinite gradient leaves what was not chosen 0."""
+
+    def those(self, x: Array, y: Array) -> Array:
+        return np.equal(x, y) | np.isnan(x) & np.isnan(y)
 
     def backward(self, grad: Array) -> Array:
         return np.where(self.chosen, grad.reshape(self.kept) / self.count, 0.0)
