@@ -94,6 +94,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "futures": "compat.futures",
     "fx": "compat.fx",
     "fx._symbolic_trace": "compat.fx.tracing",
+    "fx._pytree": "compat.fx.codegen",
     "fx._compatibility": "compat.fx.tracing",
     "fx.experimental": "compat.fake_tensors",
     "fx.experimental.proxy_tensor": "compat.fake_tensors",

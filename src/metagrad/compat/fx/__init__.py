@@ -4,6 +4,7 @@
 ``immutable_collections.py``   the lists and dicts of a node's arguments
 ``node.py``                    a step, and how what it calls is named
 ``naming.py``                  names of nodes
+``codegen.py``                 how that function begins and ends
 ``printing.py``                a graph as a Python function
 ``graph.py``                   the steps in order: added, moved, erased, checked
 ``proxy.py``                   values that are not there yet

@@ -6,12 +6,14 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from metagrad.compat.fx.codegen import CodeGen, Transformer, _afterwards
+from metagrad.compat.fx.codegen import _PyTreeCodeGen as _PyTreeCodeGen
 from metagrad.compat.fx.naming import Namespace, name_for
 from metagrad.compat.fx.node import Argument, Node, Target, map_arg, qualified_name
 from metagrad.compat.fx.printing import PythonCode, python_code
 from metagrad.nn.modules.module import Module
 
-__all__ = ["Graph", "PythonCode"]
+__all__ = ["CodeGen", "Graph", "PythonCode"]
 
 
 class _NodeList:
@@ -72,6 +74,7 @@ class Graph:
         self._insert: Callable[[Node], None] = self._root.prepend
         self._graph_namespace = Namespace()
         self.owning_module, self._tracer_cls, self._tracer_extras = owning_module, tracer_cls, tracer_extras
+        self._codegen = CodeGen()
 
     @property
     def nodes(self) -> _NodeList:
@@ -159,6 +162,7 @@ class Graph:
 
     def __deepcopy__(self, memo: Any = None) -> Graph:
         made = Graph(tracer_cls=self._tracer_cls, tracer_extras=self._tracer_extras)
+        made._codegen = copy.copy(self._codegen)
         found = made.graph_copy(self, {}, return_output_node=True)
         if found is not None:
             made.output(found[0], found[1].type).meta = copy.copy(found[1].meta)
@@ -245,13 +249,26 @@ class Graph:
         """The graph as a Python function ``forward``, which finds the module under the name ``root_module``."""
         return python_code(self, root_module)
 
+    def set_codegen(self, codegen: CodeGen) -> None:
+        """Let the function begin and end in another way, from the next ``recompile`` on."""
+        self._codegen = codegen
+
+    def on_generate_code(self, make_transformer: Callable[[Transformer | None], Transformer]) -> Any:
+        """Change the lines of the function, from the next ``recompile`` on. Used in a ``with``, until its end.
+
+        ``make_transformer`` gets what changes them now, or None, and gives what is to: a function of lines that returns lines.
+        """
+        before = self._codegen._body_transformer
+        self._codegen._body_transformer = make_transformer(before)
+        return _afterwards(self._codegen, before)
+
     def process_inputs(self, *args: Any) -> Any:
-        """The arguments as the placeholders take them: as they are."""
-        return args
+        """The arguments as the placeholders take them."""
+        return self._codegen.process_inputs(*args)
 
     def process_outputs(self, out: Any) -> Any:
-        """What ``output`` returns as callers get it: as it is."""
-        return out
+        """What ``output`` returns as callers get it."""
+        return self._codegen.process_outputs(out)
 
     def __str__(self) -> str:
         return "\n    ".join(["graph():", *[node.format_node() for node in self.nodes]])

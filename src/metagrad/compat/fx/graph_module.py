@@ -8,6 +8,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from metagrad.compat.fx.codegen import _PyTreeCodeGen
 from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.naming import of_generated_programs
 from metagrad.compat.fx.node import Target as Target
@@ -152,6 +153,9 @@ class GraphModule(Module):
 
     def recompile(self) -> PythonCode:
         """Make ``forward`` anew from the graph."""
+        codegen = self._graph._codegen
+        if isinstance(codegen, _PyTreeCodeGen):
+            self._in_spec, self._out_spec = codegen.pytree_info.in_spec, codegen.pytree_info.out_spec
         made = self._graph.python_code(root_module="self")
         standard = of_generated_programs()
         self._code = made.src

@@ -39,7 +39,7 @@ class Interpreter:
     def run(self, *args: Any, initial_env: dict[Node, Any] | None = None, enable_io_processing: bool = True) -> Any:
         """What the graph returns for these arguments. Values given in ``initial_env`` are not computed."""
         self.env = {} if initial_env is None else initial_env
-        self.args_iter = iter(args)
+        self.args_iter = iter(self.graph.process_inputs(*args) if enable_io_processing else args)
         last: dict[Node, Node] = {}
         for node in self.graph.nodes if self.garbage_collect_values else ():
             last.update(dict.fromkeys(node.all_input_nodes, node))
@@ -53,7 +53,7 @@ class Interpreter:
                     error.add_note(f"While executing {node.format_node()}")
                 raise
             if node.op == "output":
-                return self.env[node]
+                return self.graph.process_outputs(self.env[node]) if enable_io_processing else self.env[node]
             if self.garbage_collect_values:
                 for used in node.all_input_nodes:
                     if last[used] is node:
@@ -148,6 +148,7 @@ class Transformer(Interpreter):
         self.tracer: Tracer = KeepModules()
         self.tracer.graph, self.tracer.root = self.new_graph, self.module
         self.new_graph._tracer_cls = getattr(self.graph, "_tracer_cls", None)
+        self.new_graph.set_codegen(self.graph._codegen)
 
     def placeholder(self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]) -> Any:
         """The same argument of the new graph."""
@@ -175,7 +176,7 @@ class Transformer(Interpreter):
 
     def transform(self) -> GraphModule:
         """The new module."""
-        result = super().run()
+        result = super().run(enable_io_processing=False)
         if result is not None:
 
             def node_of(a: Any) -> Any:

@@ -10,8 +10,10 @@ from typing import Any
 
 from metagrad.base.device import device
 from metagrad.compat.custom_ops import OpOverload
+from metagrad.compat.fx import codegen
 from metagrad.compat.fx.node import Target, public_name
 from metagrad.tensors.tensor import Tensor
+from metagrad.utils import _pytree
 
 __all__ = ["Namespace", "name_for", "of_generated_programs"]
 
@@ -32,6 +34,8 @@ def of_generated_programs() -> dict[str, Any]:
         "NoneType": type(None),
         "torch": _torch(),
         "device": device,
+        "fx_pytree": codegen,
+        "pytree": _pytree,
     }
 
 

@@ -6,7 +6,7 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from metagrad.base import dtypes
 from metagrad.base.device import device
@@ -110,6 +110,13 @@ def type_text(annotation: Any) -> str:
             return annotation.__qualname__
         return public_name(annotation) or f"{annotation.__module__}.{annotation.__qualname__}"
     return repr(annotation).replace("metagrad.", "torch.")
+
+
+class ArgsKwargsPair(NamedTuple):
+    """The arguments of a call."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 class Node:
@@ -255,6 +262,29 @@ class Node:
             return new_input if node is old_input else node
 
         self._use(map_arg(self.args, other), map_arg(self.kwargs, other))
+
+    def normalized_arguments(
+        self, root: Any, arg_types: Any = None, kwarg_types: Any = None, normalize_to_only_use_kwargs: bool = False
+    ) -> ArgsKwargsPair | None:
+        """The arguments with defaults, those not given by position by their names; None where the names are not known."""
+        if self.op == "call_module":
+            function: Any = root.get_submodule(self.target).forward
+        elif self.op == "call_function" and public_name(self.target) is not None:
+            function = self.target
+        else:
+            return None
+        try:
+            signature = inspect.signature(function)
+            bound = signature.bind(*self.args, **self.kwargs)
+        except (TypeError, ValueError):
+            return None
+        in_c = self.op == "call_function" and ".functional." not in str(public_name(self.target))
+        bound.apply_defaults()
+        if in_c and bound.arguments.get("out", ...) is None:
+            del bound.arguments["out"]
+        count = 0 if normalize_to_only_use_kwargs else len(self.args)
+        values = list(bound.arguments.items())
+        return ArgsKwargsPair(tuple([value for _, value in values[:count]]), dict(values[count:]))
 
     def is_impure(self, impure_random: bool = True) -> bool:
         """Whether it is to stay though nobody uses its value: arguments, results, and what does more than compute."""

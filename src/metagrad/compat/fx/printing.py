@@ -123,6 +123,15 @@ class _Printer:
         return f"{name}({every})"
 
 
+class _Text(str):
+    """A text that is written as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def _last_uses(nodes: list[Node]) -> dict[Node, list[Node]]:
     """Of each step the values that it is the last to use, and its own if nobody uses it."""
     done: set[Node] = set()
@@ -140,8 +149,11 @@ def python_code(graph: Any, root: str) -> PythonCode:
     printer = _Printer(root)
     nodes = list(graph.nodes)
     unused = _last_uses(nodes)
-    is_method = bool(nodes) and nodes[0].op == "placeholder" and nodes[0].target == root
-    parameters, lines, returned = [] if is_method else [root], [], ""
+    codegen = graph._codegen
+    printer.globals.update(codegen.additional_globals())
+    parameters: list[str] = []
+    lines: list[str] = []
+    returned = ""
     for node in nodes:
         if node.op == "placeholder":
             kind = "" if node.type is None else f" : {printer.annotation(node.type)}"
@@ -153,7 +165,7 @@ def python_code(graph: Any, root: str) -> PythonCode:
             continue
         if node.op == "output":
             returned = "" if node.type is None else f" -> {printer.annotation(node.type)}"
-            lines.append(f"return {printer.text(node.args[0])}")
+            lines.append(codegen.generate_output(_Text(printer.text(node.args[0]))))
             continue
         let_go = "".join(f"{n.name} = " for n in unused[node])
         end = f";  {let_go}None" if let_go else ""
@@ -163,6 +175,11 @@ def python_code(graph: Any, root: str) -> PythonCode:
         else:
             lines.append(f"{node.name} = {printer.call(node)}{end}")
     marks = "\n".join(f'torch.fx._symbolic_trace.wrap("{name}")' for name in printer.wrapped)
-    body = "\n    ".join(lines or ["pass"])
-    source = f"\n{marks}\n\ndef forward({', '.join(parameters)}){returned}:\n    {body}\n    "
+    lines = [f"{line}\n" for line in lines or ["pass"]]
+    if codegen._body_transformer is not None:
+        lines = codegen._body_transformer(lines)
+    body = "\n    ".join("".join(lines).splitlines())
+    if root != "self" and not (parameters and parameters[0] == root):
+        parameters.insert(0, root)
+    source = f"\n{marks}\n\n{codegen.gen_fn_def(parameters, returned)}\n    {body}\n    "
     return PythonCode(source, printer.globals)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from metagrad.compat import torch_function, undocumented
+from metagrad.compat.fx.codegen import _PyTreeCodeGen, _PyTreeInfo
 from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.graph_module import GraphModule
 from metagrad.compat.fx.node import Argument, base_types
@@ -22,6 +24,7 @@ from metagrad.nn.modules.container import Sequential
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.tensors.tensor import Tensor
+from metagrad.utils._pytree import tree_flatten, tree_map, tree_structure
 
 __all__ = ["PH", "Tracer", "is_fx_symbolic_tracing", "is_fx_tracing", "symbolic_trace", "wrap"]
 
@@ -199,12 +202,12 @@ class Tracer(TracerBase):
         return FunctionType(alike, own.__globals__, own.__name__, None, own.__closure__), args
 
     def _fixed(self, name: str, default: tuple[Any, ...], value: Any) -> Any:
-        """A parameter with one value: it stays a parameter, and the graph asserts that it has it."""
-        if isinstance(value, (list, tuple, dict)):
-            raise NotImplementedError(
-                f"concrete_args: {name} is a {type(value).__name__}: give one value, or leave it open"
-            )
-        proxy = self.create_proxy("placeholder", f"{name}_1", default, {})
+        """A parameter with one value, or a container of some: it stays a parameter, and the graph asserts what it has."""
+        numbers = itertools.count(1)
+        return tree_map(lambda leaf: self._fixed_leaf(name, f"{name}_{next(numbers)}", default, leaf), value)
+
+    def _fixed_leaf(self, name: str, known_as: str, default: tuple[Any, ...], value: Any) -> Any:
+        proxy = self.create_proxy("placeholder", known_as, default, {})
         if isinstance(value, PHBase):
             return proxy
         if value is None:
@@ -245,12 +248,22 @@ class Tracer(TracerBase):
         try:
             with _Patcher() as patcher:
                 self._patch(patcher, inspect.unwrap(function).__globals__)
-                result = self.create_arg(following(*args))
+                result = following(*args)
+                if any(isinstance(a, (list, tuple, dict)) for a in (concrete_args or {}).values()):
+                    result = self._taken_apart(inspect.unwrap(function), args, result)
+                result = self.create_arg(result)
             returned = _annotations(inspect.unwrap(function)).get("return")
             self.create_node("output", "output", (result,), {}, type_expr=returned)
         finally:
             _running.pop()
         return self.graph
+
+    def _taken_apart(self, function: Any, args: list[Any], result: Any) -> list[Any]:
+        """The leaves of a result; and a note of the containers that they and the arguments are in."""
+        names = list(function.__code__.co_varnames[: len(args)])
+        leaves, out_spec = tree_flatten(result)
+        self.graph.set_codegen(_PyTreeCodeGen(_PyTreeInfo(names, tree_structure(tuple(args)), out_spec)))
+        return leaves
 
     def _patch(self, patcher: _Patcher, space: dict[str, Any]) -> None:
         """Let modules and wrapped functions answer to this tracer."""
