@@ -154,3 +154,25 @@ def test_many_small_arrays_joined(threads):
     np.testing.assert_array_equal(copying.joined(parts, 0), np.concatenate(parts))
     turned = [part.T for part in parts]
     np.testing.assert_array_equal(copying.joined(turned, 1), np.concatenate(turned, 1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "bool"])
+def test_one_number_everywhere(dtype):
+    wanted = np.full((1000, 300), 1, dtype)
+    assert copying.full((1000, 300), 1, np.dtype(dtype)).tobytes() == wanted.tobytes()
+    y = np.zeros((1000, 300), dtype)
+    copying.assign(y, np.broadcast_to(np.ones((), dtype), y.shape))
+    assert y.tobytes() == wanted.tobytes()
+
+
+def test_a_part_of_extent_one_is_copied_whole():
+    x, y = np.arange(300_000.0).reshape(1, 1000, 300), np.zeros((2, 1000, 300))
+    copying.assign(y[1:], x)
+    assert not y[0].any() and y[1].tobytes() == x.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_signs_of_many_numbers(dtype):
+    x = np.tile(np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 2.5, -1e-7], dtype), 50_000)
+    wanted = np.tile(np.array([0, 1, -1, 0, 0, 1, -1], dtype), 50_000)
+    assert (metagrad.sign(metagrad.from_numpy(x)).numpy() == wanted).all()

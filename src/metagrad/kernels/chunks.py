@@ -65,9 +65,12 @@ def even_chunks(size: int, length: int, threads: int, cost: float = 0.0) -> list
     >>> [chunk.stop - chunk.start for chunk in even_chunks(10**6, 10**6, 2, cost=1000.0)] > [500_000, 500_000]
     True
     """
+    if threads > 1 and 0 < size * cost <= head_start():  # done before another thread begins
+        return [slice(0, size)]
     early = min(int(head_start() / cost), size // (2 * threads)) if cost and threads > 1 else 0
-    rest = split(size - early, threads * max(1, -(-size // (threads * length))))
-    return [slice(s.start + early if s.start else 0, s.stop + early) for s in rest]
+    count = threads * max(1, -(-size // (threads * length)))
+    edges = [early + (size - early) * i // count for i in range(1, count + 1)]
+    return [slice(a, b) for a, b in zip((0, *edges), edges, strict=False) if a < b]
 
 
 def head_start() -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -137,6 +138,8 @@ def flipped(x: Array, axes: Sequence[int], y: Array) -> Array:
 def assign(y: Array, x: Array | Number) -> None:
     """``y[...] = x``."""
     is_array = isinstance(x, np.ndarray) and x.ndim > 0
+    if is_array and x.size and not any(x.strides) and x.dtype == y.dtype:  # type: ignore[union-attr]
+        x, is_array = x[(0,) * x.ndim], False  # type: ignore[union-attr, index]
     if _is_large(y) and (_by_loop(y, x) if is_array else _filled(y, x)):
         return
     if not (is_array and _in_chunks(y, x)):
@@ -192,14 +195,32 @@ def _by_rows(y: Array, x: Array) -> bool:
     return True
 
 
-def chunks_of(y: Array) -> tuple[int, list[slice]]:
-    """The dimension to cut, that whose steps in memory are the longest among those long enough, and chunks of it."""
-    threads = get_num_threads()
+def full(shape: Sequence[int], value: Number, dtype: np.dtype[Any]) -> Array:
+    """``np.full(shape, value, dtype)``.
+
+    >>> full((2,), 0.5, np.dtype("f")).tolist()
+    [0.5, 0.5]
+    """
+    if math.prod(shape) < tuning.POINTWISE_LARGE:
+        return np.full(shape, value, dtype)
+    y = np.empty(shape, dtype)
+    assign(y, value)
+    return y
+
+
+def chunks_of(y: Array, itemsize: int = 4) -> tuple[int, list[slice]]:
+    """The dimension to cut, that whose steps in memory are the longest among those long enough, and chunks of it.
+
+    itemsize: of the widest elements that are read or written.
+    """
+    threads, cost = get_num_threads(), tuning.POINTWISE_COST_READ_ONCE * itemsize / 4
+    if y.ndim == 1:
+        return 0, even_chunks(y.size, tuning.POINTWISE_CHUNK_READ_ONCE, threads, cost)
     fit = [d for d in range(y.ndim) if y.shape[d] >= threads] or [int(np.argmax(y.shape))]
     axis = max(fit, key=lambda d: abs(y.strides[d]))
     unit = max(1, y.size // max(1, y.shape[axis]))
     length = max(1, tuning.POINTWISE_CHUNK_READ_ONCE // unit)
-    return axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST_READ_ONCE)
+    return axis, even_chunks(y.shape[axis], length, threads, unit * cost)
 
 
 def _is_large(x: object) -> bool:
@@ -213,7 +234,10 @@ def _is_large(x: object) -> bool:
 
 
 def _by_loop(y: Array, x: Array) -> bool:
-    if y.shape != x.shape or y.strides != tuple([s // x.itemsize * y.itemsize for s in x.strides]) or not _is_large(x):
+    if y.shape != x.shape or not _is_large(x):
+        return False
+    in_order = x.flags.c_contiguous and y.flags.c_contiguous  # whatever the strides of dimensions of extent 1
+    if not in_order and y.strides != tuple([s // x.itemsize * y.itemsize for s in x.strides]):
         return False
     found = _conversion(x.dtype, y.dtype)
     if found is None:

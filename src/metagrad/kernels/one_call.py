@@ -12,7 +12,7 @@ from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import map_chunks, perform_formula, rows_joined
-from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.choice import are_there_loops, use_compiled
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, ROW, of_ufunc
 from metagrad.kernels.copying import chunks_of
 from metagrad.kernels.quicker import quickest
@@ -99,6 +99,8 @@ def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
 
 def _takes_loop(x: Array, y: Array) -> bool:
     """Whether there are compiled loops for an operand and a result of these dtypes: results may be bools."""
+    if y.dtype.kind == "b" == x.dtype.kind:
+        return y.size >= tuning.POINTWISE_LARGE and are_there_loops()
     return use_compiled(y) if y.dtype == x.dtype else y.size >= tuning.COMPILED_WORTH and use_compiled(x, 0)
 
 
@@ -133,17 +135,26 @@ def _memory_like(inputs: Sequence[Array]) -> Array:
 
 
 def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
-    arrays, out = _flattened(inputs, y)
+    alike = _alike(inputs, y)
+    arrays, out = alike or _flattened(inputs, y)
     compute = quickest(ufunc)
-    axis, chunks = chunks_of(out)
+    axis, chunks = chunks_of(out, max(inputs[0].itemsize, y.itemsize))
 
     def run(s: slice) -> None:
         compute(*[_part(a, s, axis, out.ndim) for a in arrays], out=_part(out, s, axis, out.ndim))
 
     with np.errstate(all="ignore"):  # which resets the buffers' size, too
-        if out.shape[-1:] >= (tuning.UNBUFFERED_ROW,):
+        if not alike and out.shape[-1:] >= (tuning.UNBUFFERED_ROW,):
             np.setbufsize(tuning.SHORT_BUFFER)
         map_chunks(run, chunks)
+
+
+def _alike(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array] | None:
+    """Arrays in order in memory as vectors, where all are of one shape, as most often: then there is less to ask."""
+    for a in (*inputs, y):
+        if a.shape != y.shape or not a.flags.c_contiguous:
+            return None
+    return [a.reshape(-1) for a in inputs], y.reshape(-1)
 
 
 def _flattened(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array]:

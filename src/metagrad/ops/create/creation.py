@@ -18,6 +18,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.meta import made as made_of
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
+from metagrad.kernels import copying
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.fitting import fitting
 from metagrad.ops.out import Rule, store
@@ -165,7 +166,7 @@ def ones(*size: Sizes, dtype: DTypeLike = None, **named: Any) -> Array:
     >>> metagrad.ones(2, dtype=metagrad.int64)
     tensor([1, 1])
     """
-    return np.ones(extents(size, named), kind_or_default(dtype).dtype)
+    return copying.full(extents(size, named), 1, kind_or_default(dtype).dtype)
 
 
 @factory
@@ -233,7 +234,7 @@ def full(size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **named: 
     need_sizes("full", size)
     value = fill_value.item() if hasattr(fill_value, "item") else fill_value
     kind = dtypes.of_scalar(value) if dtype is None else dtypes.of(dtype)
-    return np.full(extents((size,), named), fitting(value, kind), kind.dtype)
+    return copying.full(extents((size,), named), fitting(value, kind), kind.dtype)
 
 
 @factory

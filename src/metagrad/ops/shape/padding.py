@@ -13,10 +13,9 @@ from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import unwrap
 from metagrad.base.channels_last import channels_behind
 from metagrad.base.layouts import inverse
-from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels import padding
-from metagrad.kernels.copying import assign
+from metagrad.kernels.copying import assign, copied
 from metagrad.kernels.libraries import beside
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import refuse
