@@ -141,3 +141,15 @@ def test_info_instead_of_an_error():
     assert metagrad.linalg.cholesky_ex(-bad).info.tolist() == [1, 1]
     with pytest.raises(LinAlgError, match=r"\(Batch element 0\): The diagonal element 2 is zero"):
         metagrad.linalg.inv_ex(bad, check_errors=True)
+
+
+@pytest.mark.parametrize("rows, columns", [(5, 3), (3, 3), (4, 1)])
+def test_reflections_multiplied_out_are_orthogonal(rows, columns):
+    a = np.random.default_rng(0).standard_normal((rows, columns))
+    lower = np.tril(a, -1)
+    q = metagrad.linalg.householder_product(
+        metagrad.tensor(lower), metagrad.tensor(2 / (1 + (lower**2).sum(0)))
+    ).numpy()
+    np.testing.assert_allclose(q.T @ q, np.eye(columns), atol=1e-12)
+    q, r = metagrad.linalg.qr(metagrad.tensor(a))
+    np.testing.assert_allclose((q @ r).numpy(), a, atol=1e-12)

@@ -87,7 +87,7 @@ DRAWS = {
     "multinomial": lambda t: [
         t.multinomial(t.rand(3, 5), n, many) for n, many in ((1, False), (1, True), (4, False), (9, True))
     ],
-    "dropout": lambda t: [t.nn.functional.dropout(t.ones(200), p) for p in (0.005, 0.3, 0.5)],
+    "dropout": lambda t: [t.nn.functional.dropout(t.ones(200), p) for p in (0.005, 0.3, 1.0, 0.5)],
     "dropout of channels": lambda t: [t.nn.functional.dropout2d(t.ones(5, 8, 2, 2), 0.3)],
     "alpha dropout": lambda t: [t.nn.functional.alpha_dropout(t.ones(50), 0.3)],
     "order in memory": lambda t: [

@@ -476,3 +476,15 @@ def test_what_is_no_file_lacks_what_a_file_has():
         metagrad.load(5)
     with pytest.raises(AttributeError, match="binary file open for writing"):
         metagrad.save(metagrad.ones(1), 5)
+
+
+def test_a_hook_that_a_file_loses_is_warned_of():
+    def seen(grad):
+        return None
+
+    x = metagrad.ones(2, requires_grad=True)
+    x.register_hook(seen)
+    with pytest.warns(UserWarning, match="backward hook .* on tensor will not be serialized"):
+        metagrad.save([x], io.BytesIO())
+    seen.__torch_unserializable__ = True
+    metagrad.save([x], io.BytesIO())

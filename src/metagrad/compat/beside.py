@@ -35,6 +35,7 @@ from metagrad.ops.index.gathering import index_select
 from metagrad.profiler.averages import EventAverage, EventAverages
 from metagrad.profiler.profile import ProfilerActivity
 from metagrad.profiler.recording import Event
+from metagrad.serialization.writing import warn_if_has_hooks
 from metagrad.tensors.tensor import Tensor
 from metagrad.utils.data.fetch import MapFetcher, StreamFetcher
 from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
@@ -275,14 +276,6 @@ def unserializable_hook(f: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a hook of a tensor as one that is not to be kept in files: ``warn_if_has_hooks`` says nothing of it."""
     f.__torch_unserializable__ = True  # type: ignore[attr-defined]
     return f
-
-
-def warn_if_has_hooks(tensor: Tensor) -> None:
-    """Warn of each hook of a tensor that a file would lose, unless it is marked."""
-    hooks = tensor._hooks.hooks if tensor._hooks is not None else {}
-    for key, hook in hooks.items():
-        if not hasattr(hook, "__torch_unserializable__"):
-            warn(f"backward hook {hook!r} on tensor will not be serialized: it is number {key}", UserWarning)
 
 
 def kineto_available() -> bool:

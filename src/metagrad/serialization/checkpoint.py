@@ -123,7 +123,8 @@ def load(
     weights_only = True if weights_only is None else weights_only
     if weights_only and pickle_module not in (None, pickle):
         raise RuntimeError(
-            f"{pickle_module!r} may run any code while it reads: if you trust the file, say weights_only=False as well"
+            f"Can not safely load weights when explicit pickle_module is specified: {pickle_module!r} may run any code while it "
+            "reads: if you trust the file, say weights_only=False as well"
         )
     if mmap and not isinstance(f, (str, os.PathLike)):
         raise ValueError("f must be a file path in order to use the mmap argument")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from metagrad.base.device import CPU, cupy, require_cupy
+from metagrad.base.device import CPU, NoGPUError, cupy, require_cupy
 from metagrad.base.device import device as Device
 from metagrad.serialization.packages import _package_registry, restored
 from metagrad.serialization.storages import StoredNumbers
@@ -69,7 +69,13 @@ def _checked(place: Device | str) -> Device:
     """The device; raises RuntimeError if it cannot be used."""
     found = place if isinstance(place, Device) else Device(place)
     if found.type == "cuda":
-        require_cupy(found)
+        try:
+            require_cupy(found)
+        except NoGPUError as error:
+            raise NoGPUError(
+                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False: give load "
+                f"map_location='cpu'. {error}"
+            ) from None
     return found
 
 

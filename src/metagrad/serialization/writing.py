@@ -19,6 +19,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.size import Size
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.serialization.number_types import STORAGE_NAMES, UNTYPED
 from metagrad.serialization.packages import _package_registry, location_tag
@@ -108,6 +109,8 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
 
     def _save_tensor(self, tensor: Tensor) -> None:
         """A stretch of a storage; a parameter of it; and the program's own class and attributes around that."""
+        if tensor._hooks is not None:
+            warn_if_has_hooks(tensor)
         attributes = dict(tensor.__dict__)
         if isinstance(tensor, Parameter) and type(tensor) is Parameter:
             plain = tensor.detach()
@@ -154,6 +157,16 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
         storage = _Storage(str(len(self.storages)), bits, kind, place)
         self.storages[address, memory.dtype.str] = storage
         return storage
+
+
+def warn_if_has_hooks(tensor: Tensor) -> None:
+    """Warn of each hook of a leaf that a file would lose, unless it is marked with ``torch.utils.hooks.unserializable_hook``."""
+    for hook in ({} if tensor._hooks is None else tensor._hooks.hooks).values():
+        if not hasattr(hook, "__torch_unserializable__"):
+            warn(
+                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can decorate the function "
+                "with @torch.utils.hooks.unserializable_hook to suppress this warning"
+            )
 
 
 def _utility(name: str) -> _Global:

@@ -73,7 +73,9 @@ class Dropout(Pointwise):
 
 
 def _kept(shape: tuple[int, ...], p: float, where: Device) -> Array:
-    """Random bools, False with probability p."""
+    """Random bools, False with probability p; none is drawn where nothing is kept."""
+    if p == 1:
+        return np.zeros(shape, bool)
     return as_array(source(None, where).kept(shape, p))
 
 
@@ -117,7 +119,8 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
         raise RuntimeError(f"{name}: Feature dropout requires at least 2 dimensions in the input, got {ndim}")
     if ndim not in (axes + 1, axes + 2):
         warn(
-            f"{name}: Received a {ndim}-D input, expected (N, C, …) or (C, …) with {axes} dimensions after the channels",
+            f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future release. "
+            "To retain the behavior and silence this warning, please use dropout instead.",
         )
     if not training or p == 0:
         return input
@@ -149,8 +152,8 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     _check(p)
     if input.array.ndim == 3:  # PyTorch takes it for a batch
         warn(
-            "dropout2d: Received a 3D input to dropout2d, which is taken for (N, C, L), a batch: use dropout1d for that, or "
-            "unsqueeze(0) a single image",
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input is "
+            "interpreted as shape (N, C, L): use dropout1d for that, or unsqueeze(0) a single image",
             UserWarning,
         )
         return _of_channels("dropout2d", input, 1, p, training, inplace)

@@ -163,7 +163,7 @@ def eye(n: int, like: Array, m: int | None = None) -> Array:
     array = unwrap(like)
     width = n if m is None else m
     found = np.zeros((n, width), array.dtype, like=array)
-    found.reshape(-1)[: n * width : width + 1] = 1
+    found.reshape(-1)[: min(n, width) * width : width + 1] = 1
     return found
 
 
