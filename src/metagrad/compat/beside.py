@@ -44,6 +44,7 @@ from metagrad.utils.data.prefetch import PrefetchIterator
 __all__ = [
     "ELSEWHERE", "PATHS", "CheckpointPolicy", "InplaceFunction", "SparseAdam", "create_selective_checkpoint_contexts",
     "get_device_states", "register_custom_op_symbolic", "set_device_states", "swap_tensors", "unregister_custom_op_symbolic",
+    "warn_if_has_hooks",
 ]  # fmt: skip
 
 _PROFILER = "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities"
