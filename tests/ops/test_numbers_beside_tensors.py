@@ -22,6 +22,61 @@ def infinite(lib, **factors):
     return str(y.dtype).split(".")[-1], y.imag.isnan().tolist()
 
 
+def gradients_of_factors(lib):
+    """Of halves, and of a 0-d tensor that they are multiplied by."""
+    x, y = lib.tensor([2.0]).half().requires_grad_(), lib.tensor(0.5, requires_grad=True)
+    (x * lib.tensor(0.1) * y).sum().backward()
+    return both(x.grad), both(y.grad)
+
+
+def tripled(lib):
+    x = lib.tensor([0.25]).half()
+    x *= lib.tensor(131072.0)
+    return both(x)
+
+
+HALVES = {
+    "a product": (lambda lib: both(lib.tensor([0.3]).bfloat16() * 0.1), ("bfloat16", [0.030029296875])),
+    "a product the other way round": (
+        lambda lib: both(lib.mul(0.1, lib.tensor([0.3]).bfloat16())),
+        ("bfloat16", [0.0301513671875]),
+    ),
+    "a product with a tensor": (
+        lambda lib: both(lib.tensor([0.3]).bfloat16() * lib.tensor(0.1)),
+        ("bfloat16", [0.030029296875]),
+    ),
+    "a tensor's product": (
+        lambda lib: both(lib.tensor(0.1) * lib.tensor([0.3]).bfloat16()),
+        ("bfloat16", [0.0301513671875]),
+    ),
+    "a factor beyond halves": (
+        lambda lib: both(lib.tensor([0.25]).half() * lib.tensor(131072.0)),
+        ("float16", [32768.0]),
+    ),
+    "a whole factor beyond halves": (
+        lambda lib: both(lib.tensor([0.25]).half() * lib.tensor(131072)),
+        ("float16", [32768.0]),
+    ),
+    "a factor beyond halves, in place": (tripled, ("float16", [32768.0])),
+    "a first factor beyond halves": (
+        lambda lib: both(lib.mul(131072.0, lib.tensor([0.25]).half())),
+        ("float16", [INF]),
+    ),
+    "a divisor": (lambda lib: both(lib.tensor([0.3]).half() / lib.tensor(0.1)), ("float16", [3.0])),
+    "a dividend": (lambda lib: both(lib.div(0.1, lib.tensor([100.0]).half())), ("float16", [0.00099945068359375])),
+    "rounded down": (lambda lib: both(lib.tensor([1.0]).half() // 0.1), ("float16", [9.0])),
+    "rounded to zero": (
+        lambda lib: both(lib.div(lib.tensor([-5.7]).half(), 0.1, rounding_mode="trunc")),
+        ("float16", [-56.0]),
+    ),
+    "a sum": (lambda lib: both(lib.tensor([0.01]).bfloat16() + 3.3), ("bfloat16", [3.3125])),
+    "a remainder": (lambda lib: both(lib.tensor([1.0]).bfloat16() % 0.1), ("bfloat16", [0.09912109375])),
+    "C's remainder": (lambda lib: both(lib.fmod(lib.tensor([2.0]).bfloat16(), 0.1)), ("bfloat16", [0.09814453125])),
+    "a power": (lambda lib: both(lib.tensor([2.0]).bfloat16() ** 2.3), ("bfloat16", [4.90625])),
+    "a base": (lambda lib: both(0.1 ** lib.tensor([-5.7]).bfloat16()), ("bfloat16", [483328.0])),
+    "gradients": (gradients_of_factors, (("float16", [0.04998779296875]), ("float32", 0.199951171875))),
+}
+
 CASES = {
     "a base": (lambda lib: both(lib.float_power(0.1, lib.tensor([1.0, 0.0]))), ("float64", [0.1, 1.0])),
     "a base of integers": (lambda lib: both(lib.float_power(0.1, lib.tensor([1]))), ("float64", [0.1])),
@@ -60,6 +115,15 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_numbers_beside_tensors(lib, case):
     run, expected = CASES[case]
+    assert run(pytest.importorskip(lib)) == expected
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("case", HALVES)
+def test_numbers_beside_halves(lib, case):
+    """They are rounded to halves first, but for those that multiply or divide."""
+    pytest.importorskip("ml_dtypes")
+    run, expected = HALVES[case]
     assert run(pytest.importorskip(lib)) == expected
 
 

@@ -169,3 +169,14 @@ def test_forms_of_randint_and_normal():
     with pytest.raises(RuntimeError, match="std"):
         metagrad.normal(metagrad.zeros(2), -1.0)
     assert metagrad.Generator("cpu").device == metagrad.device("cpu")
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_categories_of_weight_0_are_drawn_last(lib):
+    lib = pytest.importorskip(lib)
+    drawn = lib.multinomial(lib.tensor([0.0, 2.0, 0.0, 1.0]), 4).tolist()
+    assert set(drawn[:2]) == {1, 3} and set(drawn[2:]) == {0, 2}
+    with pytest.raises(
+        RuntimeError, match=r"cannot sample n_sample > prob_dist.size\(-1\) samples without replacement"
+    ):
+        lib.multinomial(lib.ones(2), 3)

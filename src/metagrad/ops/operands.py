@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from metagrad.autograd.function import Function, quiet
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
 from metagrad.base.warning import warn_once
@@ -261,7 +261,7 @@ def result_type(*operands: Any) -> dtypes.dtype:
 
 
 class NumberOfHalves(float):
-    """A Python number beside halves: products and quotients with it are float32's, rounded once, as in PyTorch.
+    """A number beside halves, which they are multiplied or divided by in float32, rounded once, as in PyTorch.
 
     So the number itself may be one that float16 does not have.
 
@@ -318,8 +318,8 @@ def tensor_in(x: Any, dtype: dtypes.dtype) -> Any:
     return cast_to(x, dtype) if isinstance(x, Variable) else wrap(np.asarray(x).astype(dtype.dtype))
 
 
-def operands(x: Any, y: Any) -> tuple[Any, Any]:
-    """The two operands of a binary op in one dtype, by PyTorch's rules."""
+def operands(x: Any, y: Any, scales: bool = False) -> tuple[Any, Any]:
+    """The two operands of a binary op in one dtype, by PyTorch's rules; scales: it multiplies x by y, or divides."""
     if isinstance(x, Variable):
         if isinstance(y, Variable):
             if x.array.dtype is y.array.dtype:
@@ -336,9 +336,22 @@ def operands(x: Any, y: Any) -> tuple[Any, Any]:
         return float(x), y
     x, y = _operand(x), _operand(y)
     kind = result_type(x, y)
+    if kind is dtypes.float16 or kind is dtypes.bfloat16:
+        return _beside_halves(x, y, kind, scales)
+    return converted(x, kind), converted(y, kind)
+
+
+def _beside_halves(x: Any, y: Any, kind: dtypes.dtype, scales: bool) -> tuple[Any, Any]:
+    """Operands in float16 or bfloat16: numbers are rounded, but for the second of two factors, a 0-d tensor as well."""
+    if scales and isinstance(y, Variable) and isinstance(x, Variable) and y.dtype is not kind:
+        a = y.array
+        if a.__class__ is np.ndarray and not a.ndim and not recording(y):
+            y = float(a)
     x, y = converted(x, kind), converted(y, kind)
-    if kind is dtypes.float16:  # a number may be one that float16 does not have
-        return NumberOfHalves(x) if x.__class__ is float else x, NumberOfHalves(y) if y.__class__ is float else y
+    if x.__class__ is float:
+        return tensor_in(x, kind).item(), y
+    if y.__class__ is float:
+        y = NumberOfHalves(y) if kind is dtypes.float16 else y if scales else tensor_in(y, kind).item()
     return x, y
 
 
@@ -363,9 +376,9 @@ def need_numbers(function: str, *operands: Any, category: int = 1) -> None:
         )
 
 
-def float_operands(x: Any, y: Any) -> tuple[Any, Any]:
+def float_operands(x: Any, y: Any, scales: bool = False) -> tuple[Any, Any]:
     """``operands`` for an op whose result is never an integer, such as division."""
-    a, b = operands(x, y)
+    a, b = operands(x, y, scales)
     if (a if isinstance(a, Variable) else b).array.dtype.kind not in "biu":
         return a, b
     default = dtypes.get_default_dtype()  # of the operands as they were: -1 is no uint8

@@ -172,8 +172,8 @@ def multinomial(
 ) -> Tensor:
     """Indices drawn with probabilities in proportion to each row of weights (n) or (rows, n): int64.
 
-    Raises RuntimeError for negative or infinite weights, for rows of zeros, and, without replacement, for fewer
-    positive weights than samples.
+    Without replacement, categories of weight 0 come after all others. Raises RuntimeError for negative or infinite
+    weights, for rows of zeros, and, without replacement, for fewer categories than samples.
 
     >>> import metagrad
     >>> metagrad.multinomial(metagrad.tensor([0.0, 1.0, 0.0]), 3, replacement=True)
@@ -198,10 +198,10 @@ def multinomial(
     rows = np.atleast_2d(weights)
     if (rows.sum(axis=1) <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    if not replacement and ((rows > 0).sum(axis=1) < num_samples).any():
+    if not replacement and rows.shape[1] < num_samples:
         raise RuntimeError(
-            "cannot sample n_sample > prob_dist.size(-1) samples without replacement, of categories that are not 0: "
-            f"got {num_samples} and {(rows > 0).sum(axis=1).min()}"
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement: "
+            f"got {num_samples} and {rows.shape[1]}"
         )
     stream = numpy_generator(generator)
     if replacement and num_samples > 1:

@@ -141,7 +141,7 @@ def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.mul(metagrad.tensor([1.0, 2.0]), 3)
     tensor([3., 6.])
     """
-    return Mul.apply(*operands(input, other))
+    return Mul.apply(*operands(input, other, True))
 
 
 class Neg(Pointwise):

@@ -13,7 +13,15 @@ from metagrad.kernels.fusion import as_one_step, noted_for_numpy
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.dtype_checks import unsupported
-from metagrad.ops.operands import float_operands, need_a_tensor, need_numbers, need_tensors, operands
+from metagrad.ops.operands import (
+    NumberOfHalves,
+    float_operands,
+    in_single,
+    need_a_tensor,
+    need_numbers,
+    need_tensors,
+    operands,
+)
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
@@ -54,14 +62,15 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out
     tensor([ 3, -4])
     """
     if rounding_mode is None:
-        return Div.apply(*float_operands(input, other))
+        return Div.apply(*float_operands(input, other, True))
     if rounding_mode not in ("floor", "trunc"):
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
         )
-    x, y = operands(input, other)
+    x, y = operands(input, other, True)
     need_numbers(f"div with rounding_mode={rounding_mode!r}", x, y)
-    return FloorDivide.apply(x, y) if rounding_mode == "floor" else TruncDivide.apply(x, y)
+    divide = FloorDivide.apply if rounding_mode == "floor" else TruncDivide.apply
+    return (in_single(divide) if y.__class__ is NumberOfHalves else divide)(x, y)
 
 
 divide = true_divide = div

@@ -68,7 +68,7 @@ class OperatorMethods(OpMethods):
 
     def __mul__(self, other: Operand | Array) -> Tensor:
         try:
-            x, y = operands(self, other)
+            x, y = operands(self, other, True)
             return Mul.apply(x, y)
         except NotAnOperand:
             return NotImplemented
