@@ -2,6 +2,7 @@
 
 import importlib
 
+import numpy as np
 import pytest
 
 import metagrad as mg
@@ -193,3 +194,29 @@ def test_polar_of_a_negative_magnitude_has_the_gradient_of_its_formula():
         r.zero_()
     z.real.sum().backward()
     assert mg.allclose(r.grad, mg.tensor([phi[0].cos(), 0.0, phi[2].cos()], dtype=mg.float64))
+
+
+@pytest.mark.parametrize(
+    "name", ["sort", "cummax", "amax", "gather", "getitem", "max_pool1d", "clamp", "maximum", "dropout", "where"]
+)
+def test_masks_and_indices_are_freed_by_the_backward_pass(name):
+    compute, other = CASES[name][:2] if name != "dropout" else (lambda lib, x, _: F.dropout(x), index)
+    results = compute(mg, mg.tensor([0.5, 3.0, -2.0], requires_grad=True), other(mg))
+    y = results[0] if isinstance(results, tuple) else results
+    node = y.grad_fn.as_edge()[0]
+    while not arrays_of(node):
+        node = node.edges[0]
+    y.sum().backward()
+    assert not arrays_of(node)
+
+
+def arrays_of(node):
+    """The arrays that a node keeps."""
+    kept = [node.saved, *vars(node).values()]
+    return [a for v in kept for a in (v if isinstance(v, (tuple, list)) else (v,)) if isinstance(a, np.ndarray)]
+
+
+def test_a_second_pass_through_dropout_is_refused(lib):
+    y = lib.nn.functional.dropout(lib.ones(4, requires_grad=True), 0.5).sum()
+    y.backward()
+    assert refusal(y.backward) == SECOND

@@ -195,3 +195,10 @@ def test_activations_have_pytorchs_zeros(lib, length):
     x = L.full((length,), 4.0, requires_grad=True)
     F.hardsigmoid(x).backward(L.full((length,), INF))
     assert x.grad.count_nonzero() == 0
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_the_factor_of_integers_is_cut_down(lib):
+    L = pytest.importorskip(lib)
+    x = L.tensor([1, 2])
+    assert L.addcmul(x, x, x, value=0.5).tolist() == [1, 2] and L.addcmul(x, x, x, value=2.7).tolist() == [3, 10]

@@ -184,16 +184,14 @@ class Function(Node):
             if isinstance(x, Variable):
                 return cls.apply(*inputs, **params)
         node = _new(cls)
-        node.saved = ()
-        node.needs = [False] * len(inputs)
+        node.saved, node.needs = (), [False] * len(inputs)
         return node.forward(*inputs, **params)
 
     @classmethod
     def made(cls, edges: list[Any], shape: tuple[int, ...], dtype: Any, **attributes: Any) -> Self:
         """A node without a forward: gradients of a result of this shape and dtype go on to ``edges``."""
         node = _new(cls)
-        node.saved = node.origins = ()
-        node.needs = [edge is not None for edge in edges]
+        node.saved, node.origins, node.needs = (), (), [edge is not None for edge in edges]
         node.edges, node.order, node.shape, node.dtype = edges, next_order(), shape, dtype
         for name, value in attributes.items():
             setattr(node, name, value)
@@ -237,6 +235,8 @@ class Function(Node):
     def release(self) -> None:
         """Drop what was saved once the gradient has been computed."""
         if (self.saved or self.origins) and (self.frees_numbers or any(o is not NOWHERE for o in self.origins)):
+            if len(self.origins) > len(self.saved):  # what is guarded, but not saved, was made into masks or indices
+                self.forget()
             self.saved, self.origins = FREED, STALE
         if self.reference is not None:
             self.reference_arguments = FREED

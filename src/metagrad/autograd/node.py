@@ -12,7 +12,7 @@ from typing import Any, cast
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
 from metagrad.autograd.node_names import pytorchs_name
-from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute
+from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute, forget
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 
@@ -52,6 +52,8 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes the gradients go to, and to which of their results; ``AccumulateGrad`` stands for a leaf."""
         return tuple([_seen_from_outside(edge) for edge in self.edges])
+
+    forget = forget
 
     def as_edge(self) -> tuple[Any, int]:
         """This node as another one's neighbour: the node, and the number of its result."""

@@ -150,3 +150,18 @@ def _tensor(node: Any, at: int) -> Any:
     if edge is not None:
         found._grad_fn, found._requires_grad = edge, True
     return found
+
+
+def forget(node: Any) -> None:
+    """Drop the arrays among a node's attributes, such as masks and indices, and the tuples in which there are some.
+
+    >>> import metagrad
+    >>> y = metagrad.ones(3, requires_grad=True).clamp(0, 2)
+    >>> "within" in vars(y.grad_fn), y.sum().backward(), "within" in vars(y.grad_fn)
+    (True, None, False)
+    """
+    kept = vars(node)
+    for name, value in list(kept.items()):
+        values = value if isinstance(value, (tuple, list)) else (value,)
+        if any(hasattr(v, "__array_ufunc__") for v in values):
+            del kept[name]

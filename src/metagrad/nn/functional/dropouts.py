@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.composites import guard
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base import dtypes
@@ -48,16 +47,18 @@ class DropoutByLoop(Function):
     """Dropout of a large array, in one pass of a compiled loop; with a recorded backward pass, by the formula."""
 
     def forward(self, x: Array, kept: Array, scale: float) -> Array:
-        self.kept, self.scale = kept, scale
+        self.save(kept)
+        self.scale = scale
         y = np.empty_like(x)
         run_loop(compiled.dropout, x, kept, y, numbers={"scale": scale})
         return y
 
     def backward(self, grad: Array) -> Array:
+        (kept,) = self.saved
         if not (grad.__class__ is np.ndarray and fit(grad)):
-            return grad * self.kept * self.scale, None
+            return grad * kept * self.scale, None
         grad_x = np.empty_like(grad)
-        run_loop(compiled.dropout, grad, self.kept, grad_x, numbers={"scale": self.scale})
+        run_loop(compiled.dropout, grad, kept, grad_x, numbers={"scale": self.scale})
         return grad_x, None
 
 
@@ -65,11 +66,13 @@ class Dropout(Pointwise):
     """y = x · m / (1 − p), m random zeros (with chance p) and ones;   ∂L/∂x = ∂L/∂y · m / (1 − p)."""
 
     def forward(self, x: Array, kept: Array, scale: float) -> Array:
-        self.kept, self.scale = kept, scale
+        self.save(kept)
+        self.scale = scale
         return (x * kept * scale).astype(x.dtype, copy=False)
 
     def backward(self, grad: Array) -> Array:
-        return grad * self.kept * self.scale, None
+        (kept,) = self.saved
+        return grad * kept * self.scale, None
 
 
 def _kept(shape: tuple[int, ...], p: float, where: Device) -> Array:
@@ -101,8 +104,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     kept = move(_kept_of(input.array, p), of_array(input.array))
     op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
     out = op.apply(input, kept, scale=float(1 / (1 - p)) if p < 1 else 1.0)  # p = 1: none is kept
-    if p == 1:
-        guard(out._grad_fn)
     return given_back(input, out, inplace)
 
 

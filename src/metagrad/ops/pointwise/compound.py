@@ -69,9 +69,7 @@ class Addcmul(Pointwise):
 def addcmul(
     input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``input + value · tensor1 · tensor2``, element by element with broadcasting.
-
-    Raises RuntimeError if ``value`` is a float and the tensors are integers.
+    """``input + value · tensor1 · tensor2``, element by element with broadcasting; of integers, ``value`` is cut to one.
 
     >>> import metagrad
     >>> metagrad.addcmul(metagrad.tensor([1.0]), metagrad.tensor([2.0]), metagrad.tensor([3.0]), value=0.5)
@@ -82,7 +80,8 @@ def addcmul(
     product = mul(*_with(input, tensor1, tensor2))
     if result_type(input, product) is dtypes.bool_:
         raise unsupported("addcmul", dtypes.bool_)
-    value = int(value) if value.__class__ is bool else value  # which counts as a number here, other than in add
+    cut = isinstance(value, float) and result_type(input, product).category < 2  # where add refuses fractions
+    value = int(cast(float, value)) if cut or value.__class__ is bool else value
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.composites import guarding
+from metagrad.autograd.function import OUTPUT
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.special import normal as kernel
@@ -161,6 +161,8 @@ def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 class LogNdtr(Pointwise):
     """y = ln Φ(x),   ∂L/∂x = ∂L/∂y · √(2/π) / erfcx(−x/√2)."""
 
+    guards = (OUTPUT,)
+
     def forward(self, x: Array) -> Array:
         self.save(x)
         return values(kernel.log_ndtr, x)
@@ -171,7 +173,6 @@ class LogNdtr(Pointwise):
 
 
 @takes_out
-@guarding(results=(0,))
 def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ln Φ(x), exact also where Φ(x) would be 0.
 
