@@ -173,3 +173,20 @@ def test_states_of_numpys_numbers_are_read_where_its_arrays_are_safe(tmp_path):
     ):
         found = mg.load(tmp_path / "state.pth", weights_only=True)["state"]
     assert found[1].dtype == np.uint32 and np.array_equal(found[1], state[1]) and found[0] == "MT19937"
+
+
+def test_a_shape_is_a_plain_kind_of_tuple_to_what_checks_types():
+    assert mg.Size.__bases__ == (tuple,) and not hasattr(mg.Size, "__orig_bases__")
+
+
+def test_state_of_a_gpu_that_libraries_ask_for():
+    assert mg.cuda._initialized == mg.cuda.is_initialized() and mg.cuda._is_in_bad_fork() is False
+    assert importlib.import_module("metagrad.utils._device")
+
+
+def test_kinds_of_modules_that_quantize_are_there_to_ask_for():
+    from metagrad.ao.quantization import FakeQuantizeBase, ObserverBase
+
+    assert not isinstance(mg.nn.Linear(1, 1), FakeQuantizeBase | ObserverBase)
+    with pytest.raises(NotImplementedError, match="quantization is left out"):
+        ObserverBase(mg.float32)

@@ -364,3 +364,39 @@ def test_the_frame_above_a_classs_body_is_the_one_that_makes_the_class(lib):
     if lib == "torch":
         pytest.importorskip("torch")
     assert ran(lib, FRAMES) == ["['Plain', '<module>']", "['Answers', 'inside']", "add", "Connection"]
+
+
+OWN_NAMES = """
+import torch
+class Held(torch.Tensor):
+    @property
+    def array(self):
+        return ["of the program", self.tolist()]
+    @array.setter
+    def array(self, value):
+        self.copy_(torch.tensor(value))
+    def _view(self):
+        return "a view"
+    _hooks = None
+class Further(Held):
+    pass
+x = torch.ones(2).as_subclass(Further)
+y = x * 2 + x.view(2)
+x.array = [5, 6]
+x._hooks = 3
+print(type(y).__name__, y.array, x.array, x._view(), x._hooks, y._hooks)
+w = torch.ones(2, requires_grad=True)
+(w.as_subclass(Further) * 3).sum().backward()
+print(w.grad.tolist())
+"""
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_a_class_may_have_names_that_tensors_have_here_for_themselves(lib):
+    if lib == "torch":
+        pytest.importorskip("torch")
+    of = "of the program"
+    assert ran(lib, OWN_NAMES) == [
+        f"Further ['{of}', [3.0, 3.0]] ['{of}', [5.0, 6.0]] a view 3 None",
+        "[3.0, 3.0]",
+    ]

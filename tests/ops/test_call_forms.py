@@ -52,6 +52,8 @@ FORMS = {  # what is called with which result; a result without dimensions is a 
     "count_nonzero(0, 1)": (lambda lib: matrix(lib).count_nonzero(0, 1), 4),
     "lerp(NumPy's float)": (lambda lib: lib.lerp(lib.zeros(2), lib.ones(2), np.float64(0.5)), [0.5, 0.5]),
     "celu(NumPy's float)": (lambda lib: lib.nn.functional.celu(lib.ones(2), np.float64(1.5)), [1, 1]),
+    "add_(a tensor of one number, other)": (lambda lib: matrix(lib).add_(lib.tensor(-2.0), lib.ones(2)), [[2, -1], [0, 1]]),
+    "normal(tensors of one number, size)": (lambda lib: lib.normal(lib.tensor(3.0), lib.tensor(0), (2,)), [3, 3]),
     "normal_(tensors)": (lambda lib: lib.zeros(2).normal_(lib.tensor(3.0), lib.tensor(0.0)), [3, 3]),
     "logspace(base a tensor)": (lambda lib: lib.logspace(0, 2, 3, base=lib.tensor(2.0)), [1, 2, 4]),
     "randperm(a tensor)": (lambda lib: lib.randperm(lib.tensor(3)).sort()[0], [0, 1, 2]),

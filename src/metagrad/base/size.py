@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 from operator import index
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from metagrad.base.naming import public
 
 unchecked = tuple.__new__  # ``unchecked(Size, shape)``: of what is known to be whole numbers
 
+if TYPE_CHECKING:
+    Ints = tuple[int, ...]
+else:
+    Ints = tuple  # no generic class: libraries that check types could not tell what it is a kind of
 
-class Size(tuple[int, ...]):
+
+class Size(Ints):
     """A tensor's shape: a tuple that knows its product.
 
     >>> Size((2, 3)).numel()

@@ -32,6 +32,7 @@
 ``custom_ops.py``           one of them: its arguments, its gradient, what it does under ``vmap``
 ``op_schemas.py``          what an op takes and gives, as text and in a call
 ``onnx_symbolic.py``        what an older exporter of ONNX was taught
+``own_names.py``            names of tensors here that a program's class of tensors has, too
 ``quantization.py``         marks in models that may be quantized
 ``jit.py``                  ``jit.script``, ``jit.trace``
 ``monitor.py``              events, and numbers added up over spans of time

@@ -14,7 +14,7 @@ from metagrad.ops.pointwise.activation import relu
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
 
-__all__ = ["DeQuantStub", "FloatFunctional", "QuantStub", "QuantWrapper"]
+__all__ = ["DeQuantStub", "FakeQuantizeBase", "FloatFunctional", "ObserverBase", "QuantStub", "QuantWrapper"]
 
 
 class QuantStub(Module):
@@ -36,6 +36,17 @@ class QuantStub(Module):
 
 class DeQuantStub(QuantStub):
     """Where they would end: y = x, in any shape."""
+
+
+class ObserverBase(Module):
+    """What would note the range of numbers: a class to ask for. Making one raises NotImplementedError."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(f"{type(self).__name__}: quantization is left out")
+
+
+class FakeQuantizeBase(ObserverBase):
+    """What would round as integers do."""
 
 
 class QuantWrapper(Module):

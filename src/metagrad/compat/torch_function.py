@@ -19,6 +19,7 @@ from typing import Any
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import later
 from metagrad.base.results import Results
+from metagrad.compat import own_names
 from metagrad.compat.replacing import replace
 from metagrad.tensors.tensor import Tensor
 
@@ -207,8 +208,10 @@ def _as(cls: type, x: Any) -> Any:
 
 
 def start_asking(cls: type | None = None) -> None:
-    """From here on functions, methods and properties ask. It happens once."""
+    """From here on functions, methods and properties ask. It happens once. ``cls``: a class derived from Tensor."""
     global _asking
+    if cls is not None:
+        own_names.keep(cls)
     if _asking:
         return
     _asking = True

@@ -157,6 +157,8 @@ def older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Numbe
     """
     if len(rest) == 1 and isinstance(rest[0], (int, float, complex)) and not getattr(alpha, "ndim", 0):
         return alpha, rest[0]
+    if isinstance(alpha, Variable) and not alpha.array.ndim and not alpha.requires_grad:
+        alpha = alpha.array.item()
     if len(rest) != 1 or isinstance(alpha, Variable) or not isinstance(rest[0], Variable):
         raise TypeError(
             f"{name}() takes 2 positional arguments, or a tensor, a number and a tensor; got {len(rest) + 2}"

@@ -111,6 +111,10 @@ def ipc_collect() -> None:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "_initialized":
+        return is_initialized()
+    if name == "_is_in_bad_fork":
+        return bool  # called without arguments: False
     if name in ("amp", "graphs", "streams", "nvtx"):
         import importlib
 

@@ -61,6 +61,11 @@ def normal(
     tensor([1., 5.])
     """
     check_layout(layout)
+    if size is not None:  # tensors of one number are numbers
+        mean, std = (
+            v.array.item() if isinstance(v, Variable) and not v.array.ndim and not v.requires_grad else v
+            for v in (mean, std)
+        )
     m, s = unwrap(mean), unwrap(std)
     tensors = [v for v in (mean, std) if isinstance(v, Variable)]
     if size is None and not tensors:
