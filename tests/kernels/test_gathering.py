@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import tuning
+from metagrad.kernels import gathering, tuning
 
 RNG = np.random.default_rng(0)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
@@ -243,3 +243,13 @@ def test_second_derivatives_of_bags():
 
     assert metagrad.autograd.gradcheck(function, (table, weights))
     assert metagrad.autograd.gradgradcheck(function, (table, weights))
+
+
+@pytest.mark.parametrize("rows", [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1], [1, 0, 1, 0, 1, 0], [0, 1]])
+def test_scaled_rows_in_runs_of_one_length_or_several(rows):
+    x, scale = np.arange(12.0).reshape(4, 3), np.array([1.0, -2.0, 0.5, 3.0, 1.0, 2.0])[: len(rows)]
+    numbers, y, wanted = np.array([3, 1, 1, 0, 2, 3])[: len(rows)], np.ones((2, 3)), np.ones((2, 3))
+    gathering.add_scaled_rows(y, np.array(rows), numbers, scale, x)
+    for row, n, c in zip(rows, numbers, scale, strict=True):
+        wanted[row] += c * x[n]
+    np.testing.assert_allclose(y, wanted)

@@ -13,7 +13,7 @@ import numpy as np
 
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import libraries, tuning
-from metagrad.kernels.chunks import cut, map_chunks, spread, threads_worth
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, spread, threads_worth
 from metagrad.kernels.combining import combine_elements, combine_rows
 from metagrad.kernels.compiled import gathering as compiled
 from metagrad.kernels.compiled import picking
@@ -208,7 +208,8 @@ def add_scaled_rows(y: Array, rows: Array, numbers: Array, scale: Array, x: Arra
     """y[rowsₙ] += scaleₙ x[numbersₙ]; rows, numbers and scale (N), none of them negative; y (R, D), x (M, D)."""
     elements = len(rows) * x.shape[1]
     if not (use_compiled(x, 1) and elements >= tuning.COMPILED_WORTH and y.flags.carray):
-        add_rows(y, rows, x[numbers] * scale[:, None])
+        if not _add_equal_runs(y, rows, numbers, scale, x):
+            add_rows(y, rows, x[numbers] * scale[:, None])
         return
     rows, numbers = (np.ascontiguousarray(a, np.int64) for a in (rows, numbers))
     whole = [numbers.view(np.uint64), np.require(scale, y.dtype, ["C"]), np.require(x, y.dtype, ["C"])]
@@ -219,6 +220,30 @@ def add_scaled_rows(y: Array, rows: Array, numbers: Array, scale: Array, x: Arra
     first, following = np.full(len(y), -1), np.empty(len(rows), np.int64)
     compiled.chain(rows.view(np.uint64), first, following)
     spread(compiled.add_scaled_rows, [y, first], [following, *whole], elements=elements)
+
+
+def _add_equal_runs(y: Array, rows: Array, numbers: Array, scale: Array, x: Array) -> bool:
+    """``add_scaled_rows`` where each row is named as often as any, one after the other, as in bags of one size; whether so."""
+    count = len(rows) // max(1, len(y))
+    if (
+        not count
+        or len(rows) != count * len(y)
+        or not y.size
+        or not all(a.__class__ is np.ndarray for a in (y, rows, x))
+    ):
+        return False
+    if y.dtype.char not in "fd" or not (rows.reshape(-1, count) == np.arange(len(y))[:, None]).all():
+        return False
+    of_row, factors = numbers.reshape(-1, count), scale.reshape(-1, 1, count)
+
+    def work(some: slice) -> None:
+        y[some] += np.matmul(factors[some], x.take(of_row[some], 0))[:, 0]
+
+    cost = count * x.shape[1] * tuning.POINTWISE_COST_READ_ONCE
+    map_chunks(
+        work, even_chunks(len(y), max(1, tuning.POINTWISE_CHUNK // (count * x.shape[1])), get_num_threads(), cost)
+    )
+    return True
 
 
 def _of_boxes(i: Array) -> list[slice]:

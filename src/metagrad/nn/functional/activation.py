@@ -80,7 +80,7 @@ class Softshrink(Pointwise):
     def forward(self, x: Array, lambd: float) -> Array:
         if self.needs[0]:
             self.inside = (x >= -lambd) & (x <= lambd)
-        return select(x > lambd, x - lambd, select(x < -lambd, x + lambd, x * 0))
+        return x - np.clip(x, -lambd, lambd)
 
     def backward(self, grad: Array) -> Array:
         return select(self.inside, 0.0, grad)

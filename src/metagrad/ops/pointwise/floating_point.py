@@ -15,6 +15,7 @@ from metagrad.base import dtypes, results
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.selection import select
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.operands import (
     as_tensor,
@@ -42,10 +43,13 @@ class NanToNum(Pointwise):
             self.finite = np.isfinite(x)
         if x.dtype.kind != "f":
             return laid_out_by(np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), x)
-        most = float(np.finfo(x.dtype).max)
-        above, below = most if posinf is None else posinf, -most if neginf is None else neginf
-        y = np.where(np.equal(x, np.inf), x.dtype.type(above), np.where(np.equal(x, -np.inf), x.dtype.type(below), x))
-        return np.where(np.isnan(x), x.dtype.type(nan), y)
+        most = np.finfo(x.dtype).max
+        y = np.clip(x, -most, most)
+        if posinf is not None:
+            y = select(np.equal(x, np.inf), x.dtype.type(posinf), y)
+        if neginf is not None:
+            y = select(np.equal(x, -np.inf), x.dtype.type(neginf), y)
+        return select(np.isnan(x), x.dtype.type(nan), y)
 
     def backward(self, grad: Array) -> Array:
         return grad * self.finite
