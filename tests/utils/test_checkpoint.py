@@ -1,5 +1,6 @@
 """Checkpoints: the gradients of what was not kept. Each runs under PyTorch too."""
 
+import importlib
 import warnings
 
 import pytest
@@ -200,3 +201,26 @@ def test_the_graph_of_the_first_run_is_gone():
         assert inner[0]() is None and z.requires_grad
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_without_an_early_stop_the_second_run_may_save_no_more(lib):
+    L = pytest.importorskip(lib)
+    c = importlib.import_module(f"{lib}.utils.checkpoint")
+    runs = []
+
+    def function(x):
+        runs.append(x)
+        return x.sin() if len(runs) % 2 else x.sin().exp()
+
+    x = L.ones(2, requires_grad=True)
+    with c.set_checkpoint_early_stop(False):
+        results = [c.checkpoint(function, x, use_reentrant=False)]
+    runs.clear()
+    results.append(c.checkpoint(function, x, use_reentrant=False, early_stop=False))
+    for y in results:
+        runs[:] = [x]
+        with pytest.raises(c.CheckpointError, match="trying to save more tensors"):
+            y.sum().backward()
+    with pytest.raises(ValueError, match="incompatible with non-default context_fn"):
+        c.checkpoint(L.sin, x, use_reentrant=False, debug=True, context_fn=lambda: c.noop_context_fn())

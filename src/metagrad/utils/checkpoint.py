@@ -38,9 +38,10 @@ Trace = list[tuple[tuple[int, ...], Any]]  # shape and dtype of everything a gra
 
 
 class _Inside(threading.local):
-    """Whether the backward pass of a checkpoint is running in this thread: it has targets of its own."""
+    """Whether the backward pass of a checkpoint is running in this thread, which has targets of its own; what its program set."""
 
     checkpoint = False
+    early_stop: bool | None = None
 
 
 _inside = _Inside()
@@ -117,10 +118,10 @@ def checkpoint(
     """``function(*args, **kwargs)``, whose intermediate results are not kept: they are computed again for the gradient.
 
     Memory is traded for time: one more forward pass. preserve_rng_state: dropout draws the same numbers again.
-    determinism_check: "default" compares shapes and dtypes of what both runs saved, "none" does not. context_fn: gives two
-    contexts, for the first run and for the second. use_reentrant=True refuses what PyTorch's older form cannot do: keyword
-    arguments, ``autograd.grad``; the way to compute is the same. debug and early_stop are accepted. Source: Chen et al. 2016,
-    arXiv:1604.06174.
+    determinism_check: "default" compares shapes and dtypes of what both runs saved, "none" does not; a function is always run
+    again to its end, but without early_stop the second run may save no more than the first. context_fn: gives two contexts,
+    for the first run and for the second. use_reentrant=True refuses what PyTorch's older form cannot do: keyword arguments,
+    ``autograd.grad``; the way to compute is the same. debug is accepted. Source: Chen et al. 2016, arXiv:1604.06174.
 
     Raises ValueError for an unknown determinism_check and for what use_reentrant=True refuses; CheckpointError, in the backward
     pass, where the second run did something else.
@@ -135,6 +136,8 @@ def checkpoint(
         warn("torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly.")
     if use_reentrant is not False:
         _check_reentrant(args, kwargs, debug, context_fn)
+    elif debug and context_fn is not noop_context_fn:
+        raise ValueError("debug=True is incompatible with non-default context_fn")
     if determinism_check not in ("default", "none"):
         raise ValueError(f"determinism_check should be one of ['default', 'none'], but got {determinism_check}")
     if not is_grad_enabled() or use_reentrant is not False and not any(t.requires_grad for t in tensors_in(args)):
@@ -149,7 +152,7 @@ def checkpoint(
     inner, outer = _around(tensors, start)
     if not outer:
         return result
-    expected = _trace(inner)
+    expected, may_save_more = _trace(inner), early_stop if _inside.early_stop is None else _inside.early_stop
 
     def again() -> tuple[list[Any], dict[Any, Function]]:
         _check_unwritten(versions)
@@ -159,7 +162,7 @@ def checkpoint(
             begin, repeated = next_order(), tensors_in(function(*args, **kwargs))
         made, ends = _around(repeated, begin)
         if determinism_check == "default":
-            _compare(expected, _trace(made))
+            _compare(expected, _trace(made), may_save_more)
         return [repeated[i] for i in chosen], _named(made, ends, begin)
 
     chosen = [i for i, t in enumerate(tensors) if t._grad_fn is not None and t._grad_fn.order > start]
@@ -234,8 +237,13 @@ def _trace(nodes: Sequence[Function]) -> Trace:
     return [(tuple(a.shape), a.dtype) for node in nodes for a in node.saved if hasattr(a, "shape")]
 
 
-def _compare(first: Trace, second: Trace) -> None:
-    """Raise if the second run saved less than the first, or something of another shape or dtype."""
+def _compare(first: Trace, second: Trace, may_save_more: bool) -> None:
+    """Raise if the second run saved less than the first, or more, or something of another shape or dtype."""
+    if len(second) > len(first) and not may_save_more:
+        raise CheckpointError(
+            "torch.utils.checkpoint: trying to save more tensors during recomputation than during the original forward pass.\n"
+            f"Number of tensors saved during forward: {len(first)}\nNumber of tensors saved during recomputation: {len(second)}"
+        )
     if len(second) < len(first):
         raise CheckpointError(
             "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation.\n"
@@ -288,8 +296,19 @@ def _with_tensors(value: object, tensors: Iterator[Any]) -> Any:
 
 @contextmanager
 def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
-    """Accepted: a function is always run again to its end."""
-    yield
+    """``early_stop`` for the checkpoints within, whatever they say.
+
+    >>> import metagrad
+    >>> with set_checkpoint_early_stop(False):
+    ...     y = checkpoint(metagrad.sin, metagrad.zeros(1, requires_grad=True), use_reentrant=False)
+    >>> y
+    tensor([0.], grad_fn=<CheckpointFunctionBackward>)
+    """
+    before, _inside.early_stop = _inside.early_stop, enable
+    try:
+        yield
+    finally:
+        _inside.early_stop = before
 
 
 @contextmanager
