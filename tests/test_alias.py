@@ -520,6 +520,22 @@ def test_what_lies_beside_the_loader_is_found_where_programs_look():
     assert found == ["1 ['c', 'a'] 3"]
 
 
+def test_each_path_of_a_module_adds_its_names():
+    found = under_alias(
+        "from torch.nn.parallel.comm import gather\n"  # the same module under another path
+        "from torch.nn.parallel.scatter_gather import is_namedtuple, scatter\n"
+        "from torch.cuda.amp.grad_scaler import OptState\n"
+        "from torch.nn.modules.activation import NonDynamicallyQuantizableLinear\n"
+        "from torch.nn.modules.conv import _ConvTransposeNd\n"
+        "from torch.nn.modules.transformer import _get_activation_fn, _get_clones\n"
+        "from torch.serialization import _is_zipfile\n"
+        "import io, torch\n"
+        "print(len(_get_clones(torch.nn.ReLU(), 2)), isinstance(torch.nn.ConvTranspose1d(1, 1, 1), _ConvTransposeNd))\n"
+        "print(_is_zipfile(io.BytesIO(b'PK\\x03\\x04')), is_namedtuple((1, 2)))"
+    )
+    assert found == ["2 True", "True False"]
+
+
 def test_events_of_the_profiler_have_pytorchs_names():
     program = """
 from metagrad import alias

@@ -101,9 +101,6 @@ class TorchFinder(module_paths.ModuleFinder):
     ``functorch``, which came with PyTorch, is found too.
     """
 
-    def __init__(self) -> None:
-        self._completed: list[Any] = []  # what finds further names of modules
-
     def located(self, name: str) -> str | None:
         """metagrad's module of this name."""
         package, _, path = name.partition(".")
@@ -126,10 +123,9 @@ class TorchFinder(module_paths.ModuleFinder):
         path = "" if module.__spec__ is None else module.__spec__.name.partition(".")[2]
         super().exec_module(module)
         own = vars(module).get("__getattr__")
-        further = None if own in self._completed else beside.completing(path, own)
+        further = beside.completing(path, own)  # after that of another path of the same module
         if further is not None:
             module.__getattr__ = further  # type: ignore[method-assign]
-            self._completed.append(further)
         for child in (*beside.PATHS, *beside.ELSEWHERE):  # loaded before, and not under this name
             if child.startswith(path + ".") and self._module_of(child) in sys.modules:
                 importlib.import_module(f"torch.{child}")

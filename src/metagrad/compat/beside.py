@@ -68,7 +68,9 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "nn.modules.container": "Container",
     "nn.modules.utils": "_list_with_default _reverse_repeat_tuple",
     "nn.modules.rnn": "apply_permutation",
-    "nn.modules.transformer": "_get_activation_fn",
+    "nn.modules.activation": "NonDynamicallyQuantizableLinear",
+    "nn.modules.conv": "_ConvTransposeNd",
+    "nn.modules.transformer": "_get_activation_fn _get_clones",
     "nn.parallel.parallel_apply": "get_a_var",
     "nn.parallel.scatter_gather": "is_namedtuple",
     "nn.utils.rnn": "PackedSequence_ bind",
@@ -77,6 +79,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "optim.optimizer": "ParamsT _default_to_fused_or_foreach _get_capturable_supported_devices _params_t "
     "_use_grad_for_differentiable params_t",
     "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
+    "serialization": "_is_zipfile",
     "utils.hooks": "unserializable_hook warn_if_has_hooks",
     "utils.flop_counter": "FlopCounterMode",
     "autograd.function": "InplaceFunction",
@@ -95,6 +98,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
 }
 ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's are
     "autograd.grad_mode": "autograd.interface",
+    "cuda.amp.grad_scaler": "compat.amp.grad_scaler",
     "nn.modules.activation": "nn.modules.softmax",
     "nn.modules.batchnorm": "nn.modules.lazy",
     "nn.modules.container": "nn.modules.parameter_containers",

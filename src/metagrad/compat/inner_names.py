@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -19,19 +20,39 @@ from metagrad.distributions.scalarmaps import SigmoidTransform
 from metagrad.func.mapping import vmap
 from metagrad.nn.functional.reduction import legacy_reduction
 from metagrad.nn.init import _calculate_fan_in_and_fan_out, constant_, normal_, trunc_normal_, uniform_, zeros_
-from metagrad.nn.modules.container import Sequential
+from metagrad.nn.modules.container import ModuleList, Sequential
+from metagrad.nn.modules.conv import _ConvTranspose
+from metagrad.nn.modules.linear import NonDynamicallyQuantizableLinear
+from metagrad.nn.modules.module import Module
 from metagrad.ops.create.creation import eye
 from metagrad.ops.create.like import zeros_like
 from metagrad.ops.special.gamma import digamma
 from metagrad.optim.lr_scheduler.base import EPOCH_DEPRECATION_WARNING
 from metagrad.tensors.tensor import Tensor
 
-__all__ = ["EPOCH_DEPRECATION_WARNING", "Broadcast", "Gather", "ReduceAddCoalesced", "Scatter", "get_enum"]
+__all__ = [
+    "EPOCH_DEPRECATION_WARNING", "Broadcast", "Gather", "NonDynamicallyQuantizableLinear", "ReduceAddCoalesced", "Scatter",
+    "get_enum",
+]  # fmt: skip
 
 _kl_expfamily_expfamily = bregman
+_ConvTransposeNd = _ConvTranspose
 _no_grad_fill_, _no_grad_zero_, _no_grad_uniform_ = constant_, zeros_, uniform_
 _no_grad_normal_, _no_grad_trunc_normal_ = normal_, trunc_normal_
 _REDUCTIONS = {"none": 0, "mean": 1, "elementwise_mean": 1, "sum": 2}
+
+
+def _get_clones(module: Module, N: int) -> ModuleList:
+    """Copies of a layer."""
+    return ModuleList([copy.deepcopy(module) for _ in range(N)])
+
+
+def _is_zipfile(f: IO[bytes]) -> bool:
+    """Whether a file begins, where it stands, as a zip archive does."""
+    begin = f.tell()
+    head = f.read(4)
+    f.seek(begin)
+    return head == b"PK\x03\x04"
 
 
 def get_enum(reduction: str) -> int:
