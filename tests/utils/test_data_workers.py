@@ -101,8 +101,10 @@ def test_persistent_workers_stay_for_the_next_pass():
     begun = iter(made)
     first = next(begun)
     again = iter(made)
-    assert [next(again), next(begun)[0], next(again)[0]] == [first, 1, 1]
-    assert {pid for _, pid in made} == {pid for _, pid in made} and len(list(begun)) == 4
+    assert again is begun is made._iterator  # and begins from the start
+    assert [next(again), next(begun)[0], next(again)[0]] == [first, 1, 2]
+    assert {pid for _, pid in made} == {pid for _, pid in made} and len(list(begun)) == 0
+    assert made._iterator is begun and md.DataLoader([1])._iterator is None
 
 
 def test_workers_that_do_not_persist_are_new_in_every_pass():

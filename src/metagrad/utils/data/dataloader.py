@@ -17,7 +17,6 @@ from metagrad.utils.data.worker_process import get_worker_info as get_worker_inf
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
-    from metagrad.utils.data.workers import Workers
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -136,7 +135,7 @@ class DataLoader(Generic[T_co]):
         self.pin_memory_device = pin_memory_device
         self.in_order = in_order
         self._reported_length: int | None = None  # what len() was told of a stream, to be held against what comes
-        self._workers: Workers | None = None
+        self._iterator: PrefetchIterator | None = None  # the one of all passes, where workers stay
         self._initialized = True
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -159,10 +158,13 @@ class DataLoader(Generic[T_co]):
     def __iter__(self) -> Iterator[Any]:
         if self.num_workers == 0:
             return PlainIterator(self)
-        batches = PrefetchIterator(self, self._workers)
-        if self.persistent_workers:
-            self._workers = batches.workers
-        return batches
+        if not self.persistent_workers:
+            return PrefetchIterator(self)
+        if self._iterator is None:
+            self._iterator = PrefetchIterator(self)
+        else:
+            self._iterator._reset(self)
+        return self._iterator
 
     def __len__(self) -> int:
         if not self._is_stream:

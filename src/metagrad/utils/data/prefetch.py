@@ -20,7 +20,7 @@ class PrefetchIterator(LoaderIterator):
     Which worker gets which batch follows from the order alone, not from who is faster, unless ``in_order`` is off.
     """
 
-    def __init__(self, loader: DataLoader[Any], workers: Workers | None) -> None:
+    def __init__(self, loader: DataLoader[Any], workers: Workers | None = None) -> None:
         super().__init__(loader)
         if not loader.prefetch_factor:
             raise AssertionError("prefetch_factor must be greater than 0 when num_workers > 0, got 0")
@@ -39,6 +39,11 @@ class PrefetchIterator(LoaderIterator):
         self._pending: deque[Pending] = deque()
         for _ in range(loader.prefetch_factor * self._count):
             self._ask()
+
+    def _reset(self, loader: DataLoader[Any]) -> None:
+        """Begin another pass; what is left of this one is given up."""
+        self.workers.forget(self._pass)
+        self.__init__(loader, self.workers)  # type: ignore[misc]
 
     def __del__(self) -> None:
         if hasattr(self, "_pass") and not self._owns_workers:
