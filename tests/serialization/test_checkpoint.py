@@ -415,6 +415,21 @@ def test_files_of_before_one_after_the_other():
     assert metagrad.load(file)[0].tolist() == [1, 1] and metagrad.load(file)["a"].tolist() == [0, 0, 0]
 
 
+def test_archives_one_after_the_other():
+    file = io.BytesIO()
+    file.write(b"head")
+    for number, count in enumerate((1, 50, 3)):
+        metagrad.save({"a": metagrad.full((count,), number), "text": "PK\x05\x06"}, file)
+    file.seek(4)
+    assert [(len(found), found[0].item()) for found in (metagrad.load(file)["a"] for _ in range(3))] == [
+        (1, 0),
+        (50, 1),
+        (3, 2),
+    ]
+    file.seek(4)
+    assert metagrad.load(file)["a"].tolist() == [0]
+
+
 def test_files_that_cannot_be_searched(tmp_path):
     import gzip
 

@@ -108,7 +108,12 @@ def _filled(file: IO[bytes], storage: StoredNumbers) -> None:
 
 
 def _read_zip(file: IO[bytes], budget: Budget, locations: Locations, read_pickle: Read) -> object:
+    begin = file.tell()
     archive = _Archive(file, budget)
+    if archive.begin > begin:  # the last of several in one stream
+        data = _first_archive(file, begin)
+        archive = _Archive(io.BytesIO(data), budget)
+        file.seek(begin + len(data))
     if archive.has("constants.pkl"):
         raise CheckpointError("a TorchScript archive, which holds code: save the state_dict() instead")
     order = archive.read("byteorder").strip() if archive.has("byteorder") else b"little"
@@ -134,6 +139,7 @@ class _Archive:
         if all(entry.CRC == 0 for entry in entries):  # PyTorch may be told to leave checksums out
             for entry in entries:
                 entry.CRC = None
+        self.begin = min([entry.header_offset for entry in entries], default=0)
         self.names = {entry.filename: entry for entry in entries}
         self.folder = next((n.removesuffix("data.pkl") for n in self.names if n.endswith("/data.pkl")), None)
         if self.folder is None:
@@ -178,6 +184,18 @@ def _sound(act: Callable[..., Any], *arguments: Any) -> Any:
         raise
     except Exception as error:  # BadZipFile, but also what struct, zlib and seek raise on numbers out of range
         raise CheckpointError(f"damaged: {type(error).__name__}: {error}") from error
+
+
+def _first_archive(file: IO[bytes], begin: int) -> bytes:
+    """The bytes of the archive that begins at a place in a stream, up to the first record that ends one."""
+    file.seek(begin)
+    data = file.read()
+    end = -1
+    while (end := data.find(b"PK\x05\x06", end + 1)) >= 0:
+        size = int.from_bytes(data[end + 12 : end + 16], "little")
+        if any(data[max(0, end - further - size) :][:4] == b"PK\x01\x02" for further in (0, 76)):  # its directory
+            return data[: end + 22 + int.from_bytes(data[end + 20 : end + 22], "little")]
+    raise CheckpointError("damaged: the end of an archive is missing")
 
 
 def directory_size(file: IO[bytes]) -> int:
