@@ -119,6 +119,16 @@ class TorchFunctionMode:
         entered.remove(self)
 
 
+def _get_current_function_mode() -> Any:
+    """The innermost mode; None outside of all."""
+    return state.modes[-1] if state.modes else None
+
+
+def _get_current_function_mode_stack() -> list[Any]:
+    """The modes entered, the innermost last."""
+    return list(state.modes)
+
+
 class BaseTorchFunctionMode(TorchFunctionMode):
     """A mode that changes nothing."""
 

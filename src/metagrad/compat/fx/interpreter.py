@@ -60,6 +60,12 @@ class Interpreter:
                         self.env.pop(used, None)
         return None
 
+    def boxed_run(self, args_list: list[Any]) -> Any:
+        """``run`` of the arguments in a list, which is emptied: nobody keeps them longer than needed."""
+        args = tuple(args_list)
+        args_list.clear()
+        return self.run(*args, enable_io_processing=False)
+
     def run_node(self, n: Node) -> Any:
         """What one step gives."""
         args, kwargs = self.fetch_args_kwargs_from_env(n)

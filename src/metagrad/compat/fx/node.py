@@ -301,6 +301,28 @@ class Node:
             return getattr(module.get_submodule(self.target), "_is_impure", False)
         return False
 
+    def _rename(self, candidate: str) -> None:
+        if candidate != self.name:
+            self.name = self.graph._graph_namespace.create_name(candidate)
+
+    def _is_before(self, other: Node) -> bool:
+        node = self._next
+        while node is not other and node.op != "root":
+            node = node._next
+        return node is other
+
+    def __lt__(self, other: Node) -> bool:
+        return self._is_before(other)
+
+    def __gt__(self, other: Node) -> bool:
+        return other._is_before(self)
+
+    def __le__(self, other: Node) -> bool:
+        return self is other or self < other
+
+    def __ge__(self, other: Node) -> bool:
+        return self is other or self > other
+
     def __repr__(self) -> str:
         return self.name
 

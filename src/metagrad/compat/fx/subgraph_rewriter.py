@@ -11,7 +11,7 @@ from metagrad.compat.fx.node import Node
 from metagrad.compat.fx.tracing import symbolic_trace
 from metagrad.nn.modules.module import Module
 
-__all__ = ["Match", "replace_pattern"]
+__all__ = ["Match", "ReplacedPatterns", "replace_pattern", "replace_pattern_with_filters"]
 
 
 class Match(NamedTuple):
@@ -19,6 +19,22 @@ class Match(NamedTuple):
 
     anchor: Node
     nodes_map: dict[Node, Node]
+
+
+class ReplacedPatterns(NamedTuple):
+    """A part that was replaced, and the nodes in its place."""
+
+    anchor: Node
+    nodes_map: dict[Node, Node]
+    replacements: list[Node]
+
+
+class Found(NamedTuple):
+    """A part that was found, before it is replaced: the node for each of the pattern's, what it takes and what it gives."""
+
+    nodes_map: dict[Node, Node]
+    placeholder_nodes: list[Node]
+    returning_nodes: list[Node]
 
 
 def _same(wanted: Any, found: Any, pairs: dict[Node, Node]) -> bool:
@@ -116,10 +132,34 @@ def replace_pattern(
         sigmoid = torch.sigmoid(add);  add = None
         return sigmoid
     """
-    wanted, new = _graph_of(pattern), _graph_of(replacement)
-    matches: list[Match] = []
+    return [Match(found.anchor, found.nodes_map) for found in replace_pattern_with_filters(gm, pattern, replacement)]
+
+
+def replace_pattern_with_filters(
+    gm: GraphModule,
+    pattern: Callable[..., Any] | Graph | GraphModule,
+    replacement: Callable[..., Any] | Graph | GraphModule | None = None,
+    match_filters: list[Callable[[Any, Graph, Graph], bool]] | None = None,
+    ignore_literals: bool = False,
+    replacement_callback: Callable[[Any, Graph, Graph], Graph] | None = None,
+    node_name_match: str = "",
+) -> list[ReplacedPatterns]:
+    """``replace_pattern`` where all filters agree: functions of what was found, the graph and the pattern.
+
+    The replacement may be made for each part, by ``replacement_callback`` of the same.
+    """
+    wanted = _graph_of(pattern)
+    replacing = None if replacement is None else _graph_of(replacement)
+    matches: list[ReplacedPatterns] = []
     stands_for: dict[Node, Any] = {}  # what took the place of a node that was replaced
     for pairs in _found(gm.graph, wanted):
+        given = Found(
+            pairs, [pairs[n] for n in wanted.nodes if n.op == "placeholder"], [pairs[r] for r in _results_of(wanted)]
+        )
+        if not all(agrees(given, gm.graph, wanted) for agrees in match_filters or ()):
+            continue
+        new = replacing if replacement_callback is None else replacement_callback(given, gm.graph, wanted)
+        assert new is not None, "a replacement, or a replacement_callback, is needed"
         results = _results_of(wanted)
         inputs = [stands_for.get(pairs[n], pairs[n]) for n in wanted.nodes if n.op == "placeholder"]
         copies: dict[Node, Any] = dict(zip([n for n in new.nodes if n.op == "placeholder"], inputs, strict=True))
@@ -127,6 +167,7 @@ def replace_pattern(
         last = max((pairs[r] for r in results), key=order.__getitem__)
         with gm.graph.inserting_before(last):
             made = gm.graph.graph_copy(new, copies)
+        added = [copies[n] for n in new.nodes if n in copies and n.op != "placeholder"]
         for result, value in zip(results, made if isinstance(made, (tuple, list)) else [made], strict=True):
             stands_for[pairs[result]] = value
             pairs[result].replace_all_uses_with(value)
@@ -134,9 +175,9 @@ def replace_pattern(
             found = pairs.get(node)
             if node.op not in ("placeholder", "output") and found is not None and not found.users and not found._erased:
                 gm.graph.erase_node(found)
-        matches.append(Match(results[-1], pairs))
-    if isinstance(replacement, Module):
-        for n in new.nodes:
+        matches.append(ReplacedPatterns(results[-1], pairs, added))
+    if isinstance(replacement, Module) and replacing is not None:
+        for n in replacing.nodes:
             if n.op in ("get_attr", "call_module") and not _has(gm, str(n.target)):
                 _copy_attr(replacement, gm, str(n.target))
     gm.recompile()
