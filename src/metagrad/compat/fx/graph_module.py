@@ -124,7 +124,7 @@ class GraphModule(Module):
                 _copy_attr(root, self, str(path))
         else:
             self.meta = {}
-            for path in sorted({str(p) for p in paths}, key=lambda p: p.count(".")):
+            for path in sorted(dict.fromkeys(map(str, paths)), key=lambda p: p.count(".")):
                 if path not in root:
                     raise RuntimeError(f"Node references target {path} but that target was not provided in ``root``!")
                 _assign_attr(root[path], self, path)

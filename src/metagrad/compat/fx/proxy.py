@@ -6,6 +6,7 @@ import dis
 import enum
 import operator
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,7 +47,7 @@ class TracerBase:
         """A new step. To be overridden by those who want to see or change each."""
         node = self.graph.create_node(kind, target, args, kwargs, name, type_expr)
         if self.module_stack:
-            node.meta["nn_module_stack"] = dict(self.module_stack)
+            node.meta["nn_module_stack"] = OrderedDict(self.module_stack)
         return node
 
     def proxy(self, node: Node) -> Proxy:

@@ -42,8 +42,8 @@ def fuse(model: Module, inplace: bool = False, no_trace: bool = False) -> GraphM
     """A module, which must not be training, in which a convolution does what the batch norm behind it did.
 
     >>> from metagrad import nn
-    >>> fuse(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).eval())[0]
-    Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))
+    >>> list(fuse(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).eval()).children())
+    [Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))]
     """
     if not inplace:
         model = copy.deepcopy(model)
