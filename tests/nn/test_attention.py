@@ -163,6 +163,25 @@ def test_dropout_keeps_the_expectation_and_repeats_with_its_seed():
     assert (F.scaled_dot_product_attention(q, q, v, dropout_p=1.0) == 0).all()
 
 
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_a_mask_beside_the_causal_one(lib):
+    """Of four dimensions, without dropout: what both let be seen. Row 0 sees nothing, and gets 0."""
+    lib = pytest.importorskip(lib)
+    x, lines = lib.eye(3)[None, None], lib.nn.functional.scaled_dot_product_attention
+    shown = lib.tensor([[False, True, True], [True, False, True], [True, False, True]])
+    half = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.5, 0.0, 0.5]]
+    added = lib.zeros(3, 3).masked_fill(~shown, -float("inf"))
+    for mask in (shown, added):
+        assert lines(x, lib.zeros_like(x), x, attn_mask=mask, is_causal=True)[0, 0].tolist() == half
+    for given, p in ((x[0], 0.0), (x, 0.5)):
+        with pytest.raises(RuntimeError, match="Explicit attn_mask should not be set when is_causal=True"):
+            lines(given, given, given, attn_mask=shown, dropout_p=p, is_causal=True)
+    with pytest.raises(
+        RuntimeError, match=r"size of tensor a \(4\) must match the size of tensor b \(2\) at non-singleton"
+    ):
+        lines(x.expand(1, 4, 3, 3), x.expand(1, 2, 3, 3), x.expand(1, 2, 3, 3))
+
+
 def test_errors_of_attention():
     x = metagrad.zeros(2, 3, 4)
     sdpa = F.scaled_dot_product_attention

@@ -202,3 +202,12 @@ def test_the_factor_of_integers_is_cut_down(lib):
     L = pytest.importorskip(lib)
     x = L.tensor([1, 2])
     assert L.addcmul(x, x, x, value=0.5).tolist() == [1, 2] and L.addcmul(x, x, x, value=2.7).tolist() == [3, 10]
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_the_absolute_value_of_0_has_no_second_derivative_either(lib):
+    lib = pytest.importorskip(lib)
+    z = lib.tensor([0j, 3 + 4j], dtype=lib.complex128, requires_grad=True)
+    (slope,) = lib.autograd.grad(z.abs().sum(), z, create_graph=True)
+    (bend,) = lib.autograd.grad(slope.real.sum(), z)
+    assert slope.tolist()[0] == bend.tolist()[0] == 0 and bend.tolist()[1] == pytest.approx(0.128 - 0.096j)

@@ -17,12 +17,14 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
+from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.random import draws_own_numbers, numpy_generator, source
 from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.softmax import softmax
+from metagrad.ops.shape.broadcasting import broadcast_shapes
 from metagrad.ops.shape.copying import contiguous
 from metagrad.tensors.tensor import Tensor
 
@@ -109,7 +111,7 @@ class Attention(Function):
         self.kept = FREED
 
 
-def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool) -> None:
+def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, one_mask: bool) -> None:
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.ndim < 2:
             raise RuntimeError(
@@ -126,7 +128,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_ca
             f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
         )
     if mask is not None:
-        if is_causal:
+        if one_mask:
             raise RuntimeError(
                 "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True: give one, not both"
             )
@@ -146,7 +148,7 @@ def _four(x: Tensor, lead: tuple[int, ...]) -> Tensor:
 
 def _lead(*tensors: Tensor | None) -> tuple[int, ...]:
     """What the leading dimensions broadcast to."""
-    return tuple(np.broadcast_shapes(*[tuple(x.shape[:-2]) for x in tensors if x is not None]))
+    return tuple(broadcast_shapes(*[tuple(x.shape[:-2]) for x in tensors if x is not None]))
 
 
 def _lead_of_two(lead: tuple[int, ...]) -> tuple[int, int]:
@@ -171,7 +173,8 @@ def scaled_dot_product_attention(
     query (*, L, E), key (*, S, E), value (*, S, V), result (*, L, V); the leading dimensions broadcast. attn_mask broadcasts
     to (*, L, S): True where attention may go, or numbers to add to the scores. is_causal: query i sees the keys up to i.
     A query that sees no key gets 0. enable_gqa: fewer heads (the third dimension from the end) of keys and values than
-    of queries, each for several of them. Raises RuntimeError for a dropout_p outside [0, 1].
+    of queries, each for several of them. Raises RuntimeError for a dropout_p outside [0, 1], and for a mask beside
+    is_causal unless there are four dimensions and no dropout.
 
     >>> import metagrad
     >>> x = metagrad.eye(2)
@@ -179,11 +182,14 @@ def scaled_dot_product_attention(
     tensor([[1.0000, 0.0000],
             [0.3302, 0.6698]])
     """
-    _check(query, key, value, attn_mask, is_causal)
+    together = attn_mask is not None and not dropout_p and query.ndim == key.ndim == value.ndim == 4  # as in PyTorch
+    _check(query, key, value, attn_mask, is_causal and not together)
     if not 0 <= dropout_p <= 1:
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
+    if is_causal and attn_mask is not None:
+        attn_mask, is_causal = _causal(attn_mask, query.shape[-2], key.shape[-2]), False
     scale = 1 / math.sqrt(query.shape[-1] or 1) if scale is None else float(scale)
     settings: dict[str, Any] = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "drawn": 0}
     if 0 < dropout_p < 1:
@@ -223,6 +229,12 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, s
     ):
         y = contiguous(y)
     return y if len(lead) == 2 else named(y.reshape(*lead, *y.shape[-2:]), "UnsafeView")
+
+
+def _causal(mask: Tensor, rows: int, keys: int) -> Tensor:
+    """A mask that lets query i see no keys beyond the i-th."""
+    above = mask.new_tensor(np.arange(keys) > np.arange(rows)[:, None], dtype=bool_)
+    return mask.masked_fill(above, False if mask.array.dtype.kind == "b" else -math.inf)
 
 
 def _shared_heads(query: Tensor, x: Tensor) -> Tensor:

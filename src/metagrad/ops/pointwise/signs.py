@@ -51,7 +51,7 @@ class ComplexAbs(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         x, y = self.saved
-        return grad * (x / np.where(y == 0, 1.0, y))
+        return grad * (x / np.where(y == 0, np.inf, y))  # whose own derivative is 0, too
 
 
 @takes_exact_out
