@@ -115,3 +115,12 @@ def test_sums_from_the_end(axis, dtype):
     a, g = metagrad.tensor(x, requires_grad=True), metagrad.tensor(x)
     a.cumsum(axis).backward(g)
     np.testing.assert_allclose(a.grad.numpy(), expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("shape", [(100_000,), (100_000, 2), (20_000, 300), (3, 50_000), (2, 5_000, 7)])
+def test_rounding_errors_of_running_sums_do_not_add_up(both, shape):
+    dim = max(range(len(shape)), key=lambda d: shape[d])
+    x = metagrad.full(shape, 0.1)
+    steps = np.arange(1, shape[dim] + 1).reshape([-1 if d == dim else 1 for d in range(len(shape))])
+    for found in both(lambda: x.cumsum(dim).numpy()):
+        np.testing.assert_allclose(found, np.broadcast_to(np.float32(0.1).astype(np.float64) * steps, shape), rtol=3e-6)

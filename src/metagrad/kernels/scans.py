@@ -30,7 +30,7 @@ from metagrad.kernels.threads import get_num_threads
 def running_sum(x: Array, axis: int) -> Array:
     """yᵢ = Σ_{j≤i} xⱼ along one dimension, in the dtype of x."""
     if not is_large(x) or not x.flags.c_contiguous or x.dtype.kind != "f":
-        return np.cumsum(x, axis=axis, dtype=x.dtype)
+        return _by_numpy(x, axis)
     if takes_loop(x):
         outer, n, inner = _extents(x, axis)
         if inner == 1 and outer < tuning.SCAN_ROWS and n >= tuning.SCAN_CHUNK:
@@ -44,6 +44,13 @@ def running_sum(x: Array, axis: int) -> Array:
         y = _of_rows(x.reshape(outer, n))
         if y is not None:
             return y.reshape(x.shape)
+    return _by_numpy(x, axis)
+
+
+def _by_numpy(x: Array, axis: int) -> Array:
+    """NumPy's running sums; many steps in float64, and rounded once, lest the errors add up."""
+    if x.dtype.char == "f" and x.shape[axis] >= tuning.SCAN_LOSES_DIGITS:
+        return np.cumsum(x, axis=axis, dtype=np.float64).astype(np.float32)
     return np.cumsum(x, axis=axis, dtype=x.dtype)
 
 
@@ -124,6 +131,12 @@ def _of_columns(x: Array) -> Array:
     def work(chunk: tuple[int, slice]) -> None:
         o, columns = chunk
         terms, sums = x[o, :, columns], y[o, :, columns]
+        if len(terms) >= tuning.SCAN_LOSES_DIGITS:
+            total = np.zeros(terms.shape[1])
+            for term, here in zip(terms, sums, strict=True):
+                np.add(total, term, out=total)
+                here[...] = total
+            return
         before = sums[0]
         before[...] = terms[0]
         for term, here in zip(terms[1:], sums[1:], strict=True):

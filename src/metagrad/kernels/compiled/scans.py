@@ -12,9 +12,10 @@ from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
 from metagrad.kernels.compiled.transcendental import exp, log
 
-_ONE = np.float64(1)
+_ZERO, _ONE = np.float64(0), np.float64(1)
+_FEW = 64  # steps down the columns whose rounding errors stay few, too
 
-# ------------------------------------------------ sums
+# ------------------------------------------------ sums, in float64: rounding errors of a million steps would add up
 
 
 @native
@@ -22,7 +23,7 @@ def running_sums(x: Array, y: Array) -> None:
     """yᵢⱼ = Σ_{k≤j} xᵢₖ of rows x (N, M)."""
     whole = len(x) // 4 * 4
     for i in range(0, whole, 4):
-        a = b = c = d = x.dtype.type(0)
+        a = b = c = d = _ZERO
         for j in range(x.shape[1]):
             a += x[i, j]
             b += x[i + 1, j]
@@ -30,7 +31,7 @@ def running_sums(x: Array, y: Array) -> None:
             d += x[i + 3, j]
             y[i, j], y[i + 1, j], y[i + 2, j], y[i + 3, j] = a, b, c, d
     for i in range(whole, len(x)):
-        total = x.dtype.type(0)
+        total = _ZERO
         for j in range(x.shape[1]):
             total += x[i, j]
             y[i, j] = total
@@ -50,11 +51,23 @@ def _sum_of_rows(before: Array, x: Array, y: Array) -> None:
 
 
 @native
+def _added_to_rows(sums: Array, x: Array, y: Array) -> None:
+    for j in range(len(x)):
+        sums[j] += x[j]
+        y[j] = sums[j]
+
+
+@native
 def running_sums_of_columns(x: Array, y: Array, start: int, stop: int) -> None:
     """yᵢⱼ = Σ_{k≤i} xₖⱼ of columns ``start`` to ``stop`` of x (N, M)."""
-    y[0, start:stop] = x[0, start:stop]
-    for i in range(1, len(x)):
-        _sum_of_rows(y[i - 1, start:stop], x[i, start:stop], y[i, start:stop])
+    if len(x) < _FEW:
+        y[0, start:stop] = x[0, start:stop]
+        for i in range(1, len(x)):
+            _sum_of_rows(y[i - 1, start:stop], x[i, start:stop], y[i, start:stop])
+        return
+    sums = np.zeros(stop - start, np.float64)
+    for i in range(len(x)):
+        _added_to_rows(sums, x[i, start:stop], y[i, start:stop])
 
 
 # ------------------------------------------------ products, in float64: one may leave float32's range and come back
