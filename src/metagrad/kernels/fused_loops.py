@@ -150,7 +150,7 @@ class Plan(NamedTuple):
 
     def compute(self, values: Sequence[Any], unit: int, memory: Callable[[np.dtype[Any]], Array]) -> list[Any] | None:
         """The results for these arguments; None if loops do not serve them. memory: makes an array of a dtype."""
-        if not any(use_compiled(x) for x in values):
+        if not (use_compiled(values[0]) or any(map(use_compiled, values))):
             return None
         known = (values, [memory(dtype) for dtype in self.dtypes])
         arrays = [known[kind][at] for kind, at in self.arrays]
@@ -161,20 +161,31 @@ class Plan(NamedTuple):
 def key_of(formula: object, shape: tuple[int, ...], values: Sequence[Any], settings: Mapping[str, object]) -> Any:
     """What a plan is found by: the kinds of the arguments of a formula that gives results of a shape; None if it has no plan."""
     kinds: list[Any] = [formula]
-    for i, x in enumerate(values):
+    for x in values:
         if x.__class__ is ndarray and x.size > 1:
-            first = next(j for j in range(i + 1) if values[j] is x)
+            first = 0
+            while values[first] is not x:
+                first += 1
             kinds.append((x.dtype, first, x.shape == shape, x.ndim))
             continue
         number = x.item() if x.__class__ is ndarray and x.size else x
         if not _is_number(number):
             return None
-        kinds.append((getattr(x, "dtype", None), number.__class__, repr(number)))
+        kinds.append((getattr(x, "dtype", None), number.__class__, _told_apart(number)))
     for name, x in settings.items():
         if not _is_number(x) and not isinstance(x, np.ufunc):
             return None
-        kinds.append((name, x.__class__, repr(x)))
+        kinds.append((name, x.__class__, _told_apart(x)))
     return tuple(kinds)
+
+
+def _told_apart(x: Any) -> Any:
+    """What is equal for numbers of one type that are the same, and for no others: zeros have signs, and nan is not equal to itself.
+
+    >>> _told_apart(0.5), _told_apart(-0.0), _told_apart(float("nan"))
+    (0.5, '-0.0', 'nan')
+    """
+    return x if x and x == x else repr(x)
 
 
 def _is_number(x: object) -> bool:

@@ -166,14 +166,30 @@ def _by_one_call(
     for x in inputs:
         if not isinstance(x, np.ndarray):
             return None
-    if True in node.needs:  # what it keeps, its forward tells for the first elements
-        firsts, like = [x[tuple([slice(1)] * x.ndim)] for x in inputs], _like(node)
-        forward(like, *firsts, **params)
-        given = {id(first): x for first, x in zip(firsts, inputs, strict=True)}
-        if like.__dict__ or not all(a is None or id(a) in given for a in like.saved):
+    if True in node.needs:
+        key = None if params else (node.__class__, *node.needs, *[x.dtype for x in inputs])
+        kept = _kept.get(key)
+        if kept is None:
+            kept = _inputs_kept(node, forward, inputs, params)
+            if key is not None:
+                _kept[key] = kept
+        if None in kept:
             return None
-        node.saved = tuple([None if a is None else given[id(a)] for a in like.saved])
+        node.saved = tuple([None if i < 0 else inputs[i] for i in kept])
     return in_parts(ufunc, inputs, room(node, inputs))
+
+
+_kept: dict[Any, tuple[Any, ...]] = {}
+
+
+def _inputs_kept(
+    node: Pointwise, forward: Callable[..., Results], inputs: Sequence[Array], params: dict[str, object]
+) -> tuple[Any, ...]:
+    """Which inputs an op keeps, by number, as its forward of their first elements tells: −1 for nothing, None for no input."""
+    firsts, like = [x[tuple([slice(1)] * x.ndim)] for x in inputs], _like(node)
+    forward(like, *firsts, **params)
+    numbers = {id(None): -1, **{id(first): i for i, first in enumerate(firsts)}}
+    return (None,) if like.__dict__ else tuple([numbers.get(id(a)) for a in like.saved])
 
 
 def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
