@@ -412,3 +412,15 @@ def test_a_batch_that_is_all_padding_is_refused_where_padding_is_left_out():
         pytest.raises(RuntimeError, match="at least one constituent tensor should have non-zero numel"),
     ):
         encoder(x, src_key_padding_mask=padding)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_a_mask_of_float32_stands_beside_other_numbers(dtype):
+    kind = getattr(metagrad, dtype)
+    x, mask = metagrad.arange(12.0).view(1, 3, 4).div(8).to(kind), metagrad.tensor([[0.25, -0.5, 1.0]] * 3)
+    y = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+    assert y.dtype is kind
+    expected = F.scaled_dot_product_attention(x, x, x, attn_mask=mask.to(kind))
+    np.testing.assert_allclose(y.float().numpy(), expected.float().numpy(), rtol=1e-2)
+    with pytest.raises(RuntimeError, match="attn_mask dtype to be bool or float or to match query dtype"):
+        F.scaled_dot_product_attention(x.float(), x.float(), x.float(), attn_mask=mask.half())

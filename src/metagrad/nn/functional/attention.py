@@ -17,7 +17,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
-from metagrad.base.dtypes import bool_
+from metagrad.base.dtypes import bool_, float32, float64
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
 from metagrad.ops.arguments import asks_for_tensors
@@ -132,7 +132,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, one_m
             raise RuntimeError(
                 "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True: give one, not both"
             )
-        if mask.array.dtype.kind != "b" and mask.dtype != query.dtype:
+        if mask.array.dtype.kind != "b" and mask.dtype not in (query.dtype, float32):
             raise RuntimeError(
                 f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {mask.dtype} and "
                 f"query.dtype: {query.dtype}"
@@ -184,6 +184,8 @@ def scaled_dot_product_attention(
     """
     together = attn_mask is not None and not dropout_p and query.ndim == key.ndim == value.ndim == 4  # as in PyTorch
     _check(query, key, value, attn_mask, is_causal and not together)
+    if attn_mask is not None and attn_mask.dtype is float32 and query.dtype is float64:
+        attn_mask = attn_mask.to(float64)
     if not 0 <= dropout_p <= 1:
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
