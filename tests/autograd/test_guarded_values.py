@@ -220,3 +220,35 @@ def test_a_second_pass_through_dropout_is_refused(lib):
     y = lib.nn.functional.dropout(lib.ones(4, requires_grad=True), 0.5).sum()
     y.backward()
     assert refusal(y.backward) == SECOND
+
+
+@pytest.mark.parametrize(
+    ("compute", "packed"),
+    [
+        (lambda L, x, i: x[i], ["int64"]),
+        (lambda L, x, i: x[i, i], ["int64", "int64"]),
+        (lambda L, x, i: x.index_select(0, i), ["int64"]),
+        (lambda L, x, i: L.where(i[:, None] > 0, x[:2], 1.0), ["bool"]),
+        (lambda L, x, i: x.masked_fill(x > 1, 0.0), ["bool"]),
+        (lambda L, x, i: x.sort(1)[0], ["int64"]),
+        (lambda L, x, i: x.clamp(1, 2), ["float32"]),
+        (lambda L, x, i: L.maximum(x, x.detach() + 1), ["float32", "float32"]),
+    ],
+)
+def test_what_is_guarded_is_packed_where_hooks_pack(lib, compute, packed):
+    x, i, log = lib.arange(9.0).reshape(3, 3).requires_grad_(), lib.tensor([0, 2]), []
+
+    def unpack(t):
+        log.append("unpacked")
+        return t
+
+    def pack(t):
+        log.append(str(t.dtype).split(".")[-1])
+        return t
+
+    with lib.autograd.graph.saved_tensors_hooks(pack, unpack):
+        y = compute(lib, x, i)
+    assert log == packed
+    y.sum().backward()
+    assert log == [*packed, *["unpacked"] * len(packed)]
+    assert refusal(lambda: y.sum().backward()) == SECOND

@@ -113,17 +113,19 @@ def _guarding_one(function: Callable[P, R], name: str, place: int, output: int =
 
 
 def guard(node: Any, *values: Any) -> None:
-    """Have a node, if there is one, guard the tensors among these values, and within lists of them; not where hooks pack what
-    nodes save."""
-    if node is None or functions.saved_hooks:
+    """Have a node, if there is one, guard the tensors among these values, and within lists of them; or have them packed, where
+    hooks pack what nodes save."""
+    if node is None:
         return
     node = node.as_edge()[0]
-    origins: list[functions.Origin] = []
+    tensors: list[Variable] = []
     for value in values:
-        if isinstance(value, Variable):
-            origins.append((None, value._counter, value._counter[0]))
-        elif isinstance(value, (list, tuple)):
-            origins += [(None, x._counter, x._counter[0]) for x in value if isinstance(x, Variable)]
+        given = value if isinstance(value, (list, tuple)) else (value,)
+        tensors += [x for x in given if isinstance(x, Variable)]
+    if functions.saved_hooks:
+        functions.saved_hooks[-1].pack_beside(node, tensors)
+        tensors = []  # what was packed is not overwritten
+    origins: list[functions.Origin] = [(None, x._counter, x._counter[0]) for x in tensors]
     node.origins = (*node.origins, *(origins or [functions.NOWHERE]))
 
 

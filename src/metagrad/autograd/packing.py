@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd import function
 from metagrad.autograd.saved import Packed, packed_by, unpacked_by
-from metagrad.autograd.variable import unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
 
@@ -58,8 +58,20 @@ class saved_tensors_hooks:
                 known = froms[at] is not None and froms[at] >= 0
                 kept[at] = Packed(self.packed, inputs[froms[at]] if known else wrap(kept[at]))
         node.saved = tuple(kept)
+        self.pack_beside(node, [inputs[i] for i in node.guards if i >= 0])
         node.origins = tuple([(where, [0], 0) for where, _, _ in node.origins])  # what was packed is not overwritten
         node.unpack, node.attended = self.unpacked, True
+
+    def pack_beside(self, node: Any, tensors: list[Any]) -> None:
+        """Pack what PyTorch's node would save, and this one has masks or indices made of: it is unpacked, and that is all."""
+        packed = [*getattr(node, "beside", ())]
+        known = [a.source() for a in packed]
+        given = [
+            Packed(self.packed, x) for x in tensors if isinstance(x, Variable) and all(x.array is not a for a in known)
+        ]
+        if given:
+            node.beside = packed + given
+            node.unpack, node.attended = self.unpacked, True
 
     def packed(self, tensor: Any) -> Any:
         """What the user's function makes of a tensor."""
@@ -75,6 +87,8 @@ def unpacked(node: Any) -> Iterator[None]:
     """The node with what it saved as it was before it was packed."""
     packed, unpack = node.saved, node.unpack
     node.saved = tuple([unwrap(unpack(a.content)) if isinstance(a, Packed) else a for a in packed])
+    for a in getattr(node, "beside", ()):
+        unpack(a.content)
     node.unpack = None
     try:
         yield
