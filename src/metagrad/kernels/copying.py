@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -201,10 +200,11 @@ def full(shape: Sequence[int], value: Number, dtype: np.dtype[Any]) -> Array:
     >>> full((2,), 0.5, np.dtype("f")).tolist()
     [0.5, 0.5]
     """
-    if math.prod(shape) < tuning.POINTWISE_LARGE:
-        return np.full(shape, value, dtype)
     y = np.empty(shape, dtype)
-    assign(y, value)
+    if y.size < tuning.POINTWISE_LARGE:
+        np.copyto(y, value, casting="unsafe")
+    else:
+        assign(y, value)
     return y
 
 

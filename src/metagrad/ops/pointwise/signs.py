@@ -88,7 +88,7 @@ class Sign(Step):
 
     def forward(self, x: Array, ufunc: Callable[[Array], Array] = np.sign) -> Array:
         if x.dtype.kind == "f" and ufunc is np.sign:  # by two comparisons; nan is neither
-            if noted_for_numpy(x):  # which subtracts bytes in less time than floats
+            if x.__class__ is np.ndarray or noted_for_numpy(x):  # NumPy subtracts bytes in less time than floats
                 return (np.greater(x, 0).astype(np.int8) - np.less(x, 0).astype(np.int8)).astype(x.dtype)
             return np.greater(x, 0).astype(x.dtype) - np.less(x, 0).astype(x.dtype)
         return np.where(np.equal(x, x), ufunc(x), 0)
