@@ -5,6 +5,8 @@ import warnings
 
 import pytest
 
+import metagrad
+
 NAN, INF = math.nan, math.inf
 
 
@@ -96,6 +98,22 @@ CASES = {
         lambda lib: both(lib.addr(doubles(lib, 1.0), lib.tensor([2.0]), lib.tensor([3.0]), beta=0)),
         ("float64", [[6.0]]),
     ),
+    "powers beyond the dtype": (
+        lambda lib: both(lib.ldexp(lib.tensor([INF, 0.0, 2.0**-149, 3.0]), lib.tensor([-2000, 5000, 150, 2000]))),
+        ("float32", [INF, 0.0, 2.0, INF]),
+    ),
+    "powers of halves": (
+        lambda lib: both(lib.ldexp(lib.tensor([2.0**-24]).half(), lib.tensor([39]))),
+        ("float16", [32768.0]),
+    ),
+    "a power that is a fraction": (
+        lambda lib: both(lib.ldexp(doubles(lib, 1.0), lib.tensor([0.5]))),
+        ("float64", [1.4142135381698608]),
+    ),
+    "a multiple beyond the dtype": (
+        lambda lib: both(lib.lcm(lib.tensor([2**62, 6]), lib.tensor([3, -4]))),
+        ("int64", [2**62, 12]),
+    ),
     "the sign of nan": (
         lambda lib: both(lib.linalg.slogdet(lib.tensor([[NAN, 0.0], [0.0, 1.0]])).sign),
         ("float32", 0.0),
@@ -127,9 +145,23 @@ def test_numbers_beside_halves(lib, case):
     assert run(pytest.importorskip(lib)) == expected
 
 
+@pytest.mark.parametrize("count", [3, 300_000])
+def test_the_gradient_of_a_power_of_2_is_that_power(count):
+    x = metagrad.full((count,), 3.0, requires_grad=True)
+    metagrad.ldexp(x, metagrad.tensor([-1])).sum().backward()
+    assert (x.grad == 0.5).all()
+    x = metagrad.tensor([1.0, 2.0], dtype=metagrad.float64, requires_grad=True)
+    assert metagrad.autograd.gradcheck(lambda x: metagrad.ldexp(x, metagrad.tensor([[3, -2], [0, 1]])), (x,))
+    assert metagrad.autograd.gradgradcheck(lambda x: metagrad.ldexp(x * x, metagrad.tensor([3, -2])), (x,))
+
+
 @pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
 def test_what_is_refused(lib):
     lib = pytest.importorskip(lib)
+    with pytest.raises(NotImplementedError, match="\"ldexp_cpu_exp\" not implemented for 'Bool'"):
+        lib.ldexp(lib.ones(1), lib.tensor([True]))
+    with pytest.raises(RuntimeError, match="expected 0 < win_length <= n_fft, but got win_length=20"):
+        lib.stft(lib.ones(40), 16, win_length=20, return_complex=True)
     for truth in (lambda: lib.isin(lib.tensor([1]), True), lambda: lib.isin(True, lib.tensor([1]))):
         with pytest.raises(RuntimeError, match=r"Unsupported input type encountered for isin\(\): Bool"):
             truth()

@@ -25,6 +25,7 @@ from metagrad.ops.operands import (
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
+from metagrad.ops.pointwise.signs import abs as magnitude
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -215,7 +216,7 @@ def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The least common multiple, at least 0.
+    """The least common multiple, at least 0 where the dtype holds it.
 
     Raises TypeError if an operand is no tensor, and RuntimeError if they are no integers.
 
@@ -223,7 +224,8 @@ def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.lcm(metagrad.tensor([4, 6]), metagrad.tensor([6, 0]))
     tensor([12,  0])
     """
-    return _integers("lcm", np.lcm, input, other)
+    found = _integers("lcm", np.lcm, input, other)
+    return magnitude(found) if found.dtype.itemsize > 2 else found  # it wraps around where it is beyond the dtype
 
 
 def _integers(name: str, ufunc: np.ufunc, input: Tensor, other: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.composites import guarding
-from metagrad.autograd.function import Function
+from metagrad.autograd.function import OUTPUT, Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import recording
 from metagrad.autograd.views import write
@@ -17,6 +17,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import (
     as_tensor,
     cast_to,
@@ -160,6 +161,19 @@ def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.fr
     return results.frexp(Frexp.apply_many(input))
 
 
+class Ldexp(Pointwise):
+    """z = x · 2ⁿ for integers n, exact also where 2ⁿ itself is beyond the dtype;   ∂L/∂x = ∂L/∂z · 2ⁿ."""
+
+    guards = (1, OUTPUT)
+
+    def forward(self, x: Array, n: Array) -> Array:
+        self.save(n)
+        return np.ldexp(x, n)
+
+    def backward(self, grad: Array) -> tuple[Array, None]:
+        return Ldexp.on(grad, *self.saved), None
+
+
 @takes_out
 @known_as("Ldexp")
 @guarding("other", results=(0,))
@@ -173,9 +187,11 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([6.])
     """
     need_tensors("ldexp", input=input, other=other)
-    kind = result_type(as_tensor(input), other)
-    kind = kind if kind.is_floating_point or kind.is_complex else dtypes.get_default_dtype()
-    return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))
+    x, n = as_tensor(input), as_tensor(other)
+    if x.dtype.is_floating_point and n.array.dtype.kind in "biu":
+        refuse("ldexp_cpu_exp", n, "b")
+        return Ldexp.apply(x, n)
+    return mul(x, pow(2.0, n))
 
 
 @takes_exact_out

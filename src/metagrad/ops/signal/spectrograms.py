@@ -87,7 +87,7 @@ def stft(
     if not 0 < n_fft <= signal.array.shape[-1]:
         raise RuntimeError(f"stft: expected 0 < n_fft <= {signal.array.shape[-1]}, but got n_fft={n_fft}")
     frames = unfold(signal, -1, n_fft, hop)
-    if window is not None or length < n_fft:
+    if window is not None or length != n_fft:
         frames = mul(frames, _window("stft", window, length, n_fft, input))
     one_sided = not is_complex if onesided is None else onesided
     if one_sided and is_complex:
