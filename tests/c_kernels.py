@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metagrad.kernels.fused import _TYPES
+from metagrad.kernels.fused import TYPES
 from tests.standin import Strict, unwrap, wrap
 
 COMPILER = shutil.which("gcc")
@@ -61,11 +61,11 @@ class ElementwiseKernel:
         self.inputs, self.outputs = ([p.split() for p in ps.split(", ") if p] for ps in (in_params, out_params))
         names = [name for _, name in self.inputs + self.outputs]
         assert len({*names, "i", "n", "_ind"}) == len(names) + 3, "CuPy wants other names"
-        parameters = [f"const {_TYPES[t]} *{n}_" for t, n in self.inputs] + [
-            f"{_TYPES[t]} *{n}_" for t, n in self.outputs
+        parameters = [f"const {TYPES[t]} *{n}_" for t, n in self.inputs] + [
+            f"{TYPES[t]} *{n}_" for t, n in self.outputs
         ]
-        loads = [f"const {_TYPES[t]} {n} = {n}_[i];" for t, n in self.inputs] + [
-            f"{_TYPES[t]} {n};" for t, n in self.outputs
+        loads = [f"const {TYPES[t]} {n} = {n}_[i];" for t, n in self.inputs] + [
+            f"{TYPES[t]} {n};" for t, n in self.outputs
         ]
         stores = [f"{n}_[i] = {n};" for _, n in self.outputs]
         loop = "\n".join([*loads, operation, *stores])
@@ -109,12 +109,15 @@ RAW_HEAD = """
 #define UNROLL
 #define UNROLL_8
 #define THREADS threads_
-#define BLOCK block_x
-#define DIRECTION block_y
+#define BLOCK_X block_x
+#define BLOCK_Y block_y
+#define BLOCKS_X blocks_x
 #define DEVICE static inline
-static int threads_, block_x, block_y;
+static int threads_, block_x, block_y, blocks_x;
 static void *shared;
-void place(int x, int y, int threads, void *memory) { block_x = x, block_y = y, threads_ = threads, shared = memory; }
+void place(int x, int y, int blocks, int threads, void *memory) {
+  block_x = x, block_y = y, blocks_x = blocks, threads_ = threads, shared = memory;
+}
 """
 
 
@@ -130,7 +133,7 @@ class RawKernel:
         memory = np.full(shared_mem // 4, np.nan, np.float32)
         for x in range(grid[0]):
             for y in range(grid[1] if len(grid) > 1 else 1):
-                library.place(x, y, block[0], ctypes.c_void_p(memory.ctypes.data))
+                library.place(x, y, grid[0], block[0], ctypes.c_void_p(memory.ctypes.data))
                 getattr(library, self.name)(*given)
 
     @staticmethod
@@ -138,7 +141,13 @@ class RawKernel:
         if isinstance(value, Strict):
             assert value.flags.c_contiguous
             return ctypes.c_void_p(unwrap(value).ctypes.data)
-        if isinstance(value, np.int32):
-            return ctypes.c_int(int(value))
+        if isinstance(value, np.generic):
+            kinds = {
+                "int32": ctypes.c_int,
+                "int64": ctypes.c_longlong,
+                "float32": ctypes.c_float,
+                "float64": ctypes.c_double,
+            }
+            return kinds[value.dtype.name](value.item())
         assert value == 0, "a pointer to nothing"
         return ctypes.c_void_p(0)

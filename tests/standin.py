@@ -9,6 +9,7 @@ It counts how often a value was brought to the CPU's memory (``waits``): each ti
 
 import inspect
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -135,6 +136,12 @@ _CHECKS = {
 }
 
 
+class Memory(NamedTuple):
+    """Where an array lies."""
+
+    ptr: int
+
+
 class Flags:
     """Contiguity and ownership, as attributes."""
 
@@ -228,6 +235,7 @@ class Strict:
         lambda self: wrap(self._hidden.imag, self), lambda self, value: setattr(self._hidden, "imag", unwrap(value))
     )
     device = property(lambda self: FakeDevice(0))
+    data = property(lambda self: Memory(self._hidden.ctypes.data))
 
     def __getitem__(self, index):
         return wrap(self._hidden[_wrapped_around(index, self._hidden.shape)], self)
@@ -520,6 +528,10 @@ class FakeCupy:
         if array.size > FakeCupy.limit:
             raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes (allocated so far: 1,000 bytes).")
         return array if isinstance(array, Strict) else Strict(np.array(array))
+
+    @staticmethod
+    def empty(shape, dtype=float):
+        return Strict(np.empty(shape, dtype))
 
     @staticmethod
     def full(shape, fill_value, dtype=None):

@@ -109,6 +109,84 @@ def test_recurrent_layers_of_many_sizes(gpu, kind, sizes):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * max(1.0, np.abs(b).max()))
 
 
+RECORDED = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 3)), (16, 20), 0),
+    "lstm": (lambda: LastStep(nn.LSTM(20, 50, 2, batch_first=True), nn.Linear(50, 3)), (16, 10, 20), 0),
+    "transformer": (
+        lambda: nn.Sequential(
+            nn.Embedding(100, 64),
+            nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, batch_first=True),
+            nn.Flatten(),
+            nn.Linear(512, 3),
+        ),
+        (16, 8),
+        100,
+    ),
+    "images": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 49, 3)
+        ),
+        (16, 3, 16, 16),
+        0,
+    ),
+}
+
+
+class LastStep(nn.Module):
+    def __init__(self, recurrent, scores):
+        super().__init__()
+        self.recurrent, self.scores = recurrent, scores
+
+    def forward(self, x):
+        return self.scores(self.recurrent(x)[0][:, -1])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_step_is_the_step(gpu, name):
+    make, shape, below = RECORDED[name]
+    metagrad.manual_seed(0)
+    network = make().to("cuda")
+    optimizer = optim.SGD(network.parameters(), lr=0.1)
+    x = metagrad.zeros(*shape, device="cuda", dtype=metagrad.int64 if below else metagrad.float32)
+    y = metagrad.zeros(shape[0], dtype=metagrad.int64, device="cuda")
+
+    def step():
+        for p in network.parameters():
+            if p.grad is not None:
+                p.grad.zero_()
+        loss = nn.functional.cross_entropy(network(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    with metagrad.cuda.stream(metagrad.cuda.Stream()):
+        for _ in range(3):
+            step()
+    metagrad.cuda.synchronize()
+    state = {key: value.clone() for key, value in network.state_dict().items()}
+    recorded = metagrad.cuda.CUDAGraph()
+    with metagrad.cuda.graph(recorded):
+        loss = step()
+    rng = np.random.default_rng(0)
+    batches = [rng.integers(0, below, shape) if below else rng.normal(size=shape).astype(np.float32) for _ in range(4)]
+    targets = [rng.integers(0, 3, shape[0]) for _ in batches]
+
+    def losses(run):
+        network.load_state_dict(state)
+        found = []
+        for a, b in zip(batches, targets):
+            x.copy_(metagrad.tensor(a))
+            y.copy_(metagrad.tensor(b))
+            found.append(run().item())
+        return found
+
+    def replayed():
+        recorded.replay()
+        return loss
+
+    np.testing.assert_allclose(losses(replayed), losses(step), rtol=1e-4)
+
+
 def test_random_numbers(gpu):
     metagrad.manual_seed(1)
     first = metagrad.randn(1000, device="cuda")
@@ -136,6 +214,23 @@ def test_memory_streams_and_events(gpu):
     end.record()
     metagrad.cuda.synchronize()
     assert start.elapsed_time(end) >= 0
+
+
+def test_products_lie_where_they_are_said_to(gpu):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 5, 3, 4)), rng.normal(size=(2, 5, 3, 4))
+    pairs = [
+        (a, b.swapaxes(2, 3)),
+        (a.transpose(0, 2, 1, 3), b.transpose(0, 2, 3, 1)),
+        (a[:, ::2], b.swapaxes(2, 3)[:, 1:4]),
+        (a[0, 0], b[0, 0].T),
+        (a[0, 0].T, b[0, 0, :, ::2]),
+        (a[:, :1], b.swapaxes(2, 3)),
+    ]
+    for dtype in (np.float32, np.float64):
+        for x, y in pairs:
+            found = metagrad.from_numpy(x.astype(dtype)).to("cuda") @ metagrad.from_numpy(y.astype(dtype)).to("cuda")
+            np.testing.assert_allclose(found.cpu().numpy(), x @ y, rtol=1e-4, atol=1e-4)
 
 
 def test_memory_is_shared_with_cupy(gpu):

@@ -60,7 +60,7 @@ def noted(dtype):
                 result = ufunc(*(x, y, y)[: ufunc.nin])
             except TypeError:
                 continue  # not of this dtype
-            if result.dtype.name in fused._TYPES:
+            if result.dtype.name in fused.TYPES:
                 found[ufunc] = tape.number(result)
     return tape, found
 

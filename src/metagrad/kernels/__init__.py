@@ -15,7 +15,11 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``one_call.py``            a ufunc of large arrays that broadcast, in parts
 ``fused_loops.py``         such a formula as one compiled loop
 ``fused.py``               such a formula printed as one kernel for a GPU
+``fused_many.py``          one kernel for the same formula in the arrays of many parameters
 ``cuda_text.py``           pointwise functions in CUDA C, for those kernels
+``gpu_matmul.py``          products of matrices by cuBLAS
+``gpu_rows.py``            softmax, cross entropy and norms on a GPU
+``gpu_windows.py``         convolution and pooling on a GPU
 ``selection.py``           choosing between numbers by their bits
 ``quicker.py``             ufuncs that NumPy does number by number, in passes that take many at once
 ``copying.py``             large arrays copied, converted, filled

@@ -117,3 +117,21 @@ __device__ {T} floor_divide_{t}({T} x, {T} y) {{
     "u": {"clip": _CLIP_WHOLE},
 }  # fmt: skip
 EXPRESSIONS = {"f": FLOAT, "i": SIGNED, "u": UNSIGNED, "b": BOOL}
+
+# Kernels that are written by hand are phases: EACH(thread) to END is the work of every thread of a block, and nothing is kept in a
+# thread from one phase to the next, but in the block's memory. The tests, which run them as C, define these names in their way.
+PHASES = """
+#ifndef EACH
+#define EACH(thread) { const int thread = threadIdx.x;
+#define END } __syncthreads();
+#define KERNEL extern "C" __global__ void
+#define SHARED extern __shared__ NUMBER memory[];
+#define UNROLL _Pragma("unroll")
+#define UNROLL_8 _Pragma("unroll 8")
+#define THREADS ((int)blockDim.x)
+#define BLOCK_X ((int)blockIdx.x)
+#define BLOCK_Y ((int)blockIdx.y)
+#define BLOCKS_X ((int)gridDim.x)
+#define DEVICE static __device__ __forceinline__
+#endif
+"""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,12 +24,12 @@ from metagrad.base.warning import warn
 from metagrad.kernels.cuda_text import EXPRESSIONS, HELPERS
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape, is_conversion, is_where
 
-_TYPES = {
+TYPES = {
     "bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
     "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
     "float16": "float16", "float32": "float", "float64": "double",
 }  # fmt: skip
-_NAMES = {np.dtype(name): name for name in _TYPES}  # NumPy takes a while to tell a dtype's name
+_NAMES = {np.dtype(name): name for name in TYPES}  # NumPy takes a while to tell a dtype's name
 _ON = os.environ.get("METAGRAD_GPU_FUSION") != "0"
 
 
@@ -54,12 +54,12 @@ def can_fuse() -> bool:
 class Plan(NamedTuple):
     """A noted formula's kernel, and the numbers that are its arguments after the arrays."""
 
-    kernel: Callable[..., Any]
+    text: Text
     numbers: list[Any]
 
     def run(self, arrays: Sequence[Array], into: Sequence[Array] = ()) -> list[Array]:
         """The values that are wanted, of arrays of a GPU; written into ``into`` if given."""
-        found = self.kernel(*arrays, *self.numbers, *into)
+        found = _kernel(self.text)(*arrays, *self.numbers, *into)
         return list(found) if isinstance(found, tuple) else [found]
 
 
@@ -72,13 +72,12 @@ def plan(tape: Tape, inputs: Sequence[int], wanted: Sequence[int]) -> Plan:
     if known is None:
         if len(Formula(tape, set(wanted)).steps) < 2:
             raise NotPointwise("a step by itself is CuPy's")
-        text, constants = printed(tape, inputs, wanted)
-        known = _known[key] = _kernel(text), constants
-    kernel, constants = known
-    return Plan(kernel, [_number(tape.values[n], dtype) for n, dtype in constants])
+        known = _known[key] = printed(tape, inputs, wanted)
+    text, constants = known
+    return Plan(text, [_number(tape.values[n], dtype) for n, dtype in constants])
 
 
-_known: dict[Any, tuple[Callable[..., Any], list[tuple[int, str]]]] = {}  # kernels by what is computed in them
+_known: dict[Any, tuple[Text, list[tuple[int, str]]]] = {}  # texts by what is computed in them
 
 
 def compute(tape: Tape, given: dict[int, Array], wanted: Sequence[int], into: Sequence[Array] = ()) -> list[Array]:
@@ -103,30 +102,30 @@ def in_place(formula: Callable[..., None], arrays: Sequence[Array | None], setti
     """``formula(*arrays, *settings)``, in place in a GPU's arrays of one shape, as one kernel; whether it was done."""
     if not can_fuse():
         return False
+    try:
+        prepared, given, changed = planned_in_place(formula, arrays, settings)
+        prepared.run([arrays[i] for i in given], [arrays[i] for i in changed])
+    except NotPointwise:
+        return False
+    return True
+
+
+InPlace: TypeAlias = tuple[Plan, list[int], list[int]]
+_last: dict[
+    Any, InPlace
+] = {}  # the plan made last: other parameters follow with these settings; the next step has others
+
+
+def planned_in_place(formula: Callable[..., None], arrays: Sequence[Array | None], settings: Sequence[Any]) -> InPlace:
+    """A plan of a formula in place; which of the arrays it is given, and which of them it writes."""
     dtypes = [None if a is None else a.dtype for a in arrays]
     key: Any = (formula, *dtypes, _as_key(settings))
     try:
         known = _last.get(key)
     except TypeError:  # a setting that is no number
         known = key = None
-    try:
-        prepared, given, changed = known or _planned_in_place(formula, dtypes, settings)
-        prepared.run([arrays[i] for i in given], [arrays[i] for i in changed])
-    except NotPointwise:
-        return False
-    if key is not None and known is None:  # other parameters follow with these settings; the next step has others
-        _last.clear()
-        _last[key] = prepared, given, changed
-    return True
-
-
-_last: dict[Any, tuple[Plan, list[int], list[int]]] = {}
-
-
-def _planned_in_place(
-    formula: Callable[..., None], dtypes: Sequence[Any], settings: Sequence[Any]
-) -> tuple[Plan, list[int], list[int]]:
-    """A plan, which of the arrays it is given, and which of them it writes."""
+    if known is not None:
+        return known
     tape = _InPlaceTape([])
     samples = [None if d is None else tape.sample(np.ones(2, d)) for d in dtypes]
     given = {tape.number(x): i for i, x in enumerate(samples) if x is not None}
@@ -134,7 +133,11 @@ def _planned_in_place(
         formula(*samples, *settings)
     changed = {tape.number(x): i for i, x in enumerate(samples) if tape.number(x) not in given}
     changed.pop(None, None)
-    return plan(tape, [*given], [*changed]), [*given.values()], [*changed.values()]  # type: ignore[list-item]
+    made = plan(tape, [*given], [*changed]), [*given.values()], [*changed.values()]  # type: ignore[list-item]
+    if key is not None:
+        _last.clear()
+        _last[key] = made
+    return made
 
 
 def _as_key(settings: Sequence[Any]) -> tuple[Any, ...]:
@@ -216,7 +219,7 @@ class _Printer:
             text = self.call(function, arguments, to)
         else:
             raise NotPointwise("a function with no expression in C")
-        self.lines.append(f"{_TYPES[to]} v{result} = {text};")
+        self.lines.append(f"{TYPES[to]} v{result} = {text};")
         self.names[result] = f"v{result}"
 
     def call(self, ufunc: np.ufunc, arguments: Sequence[int], to: str) -> str:
@@ -224,10 +227,10 @@ class _Printer:
         *loop, out = [
             _NAMES.get(d, "") for d in ufunc.resolve_dtypes((*[_kind(self.values[n]) for n in arguments], None))
         ]
-        if len({*loop}) > 1 or loop[0] not in _TYPES:
+        if len({*loop}) > 1 or loop[0] not in TYPES:
             raise NotPointwise(f"{ufunc.__name__} of {loop}")
         name, kind = ("float32" if loop[0] == "float16" else loop[0]), np.dtype(loop[0]).kind
-        filled = {"T": _TYPES[name], "t": name, "f": "f" if name == "float32" else ""}
+        filled = {"T": TYPES[name], "t": name, "f": "f" if name == "float32" else ""}
         expression = EXPRESSIONS[kind].get(ufunc.__name__)
         if expression is None:
             raise NotPointwise(f"{ufunc.__name__} has no expression in C")
@@ -290,4 +293,4 @@ def _cast(name: str, of: str, to: str) -> str:
     through = "(float)" if to == "float16" and of not in ("float32", "float64") else ""
     if of in ("float32", "float64") and to in ("uint8", "uint16", "uint32"):
         through = "(long long)"  # which wraps around where a GPU would stop at 0
-    return f"({_TYPES[to]}){through}{name}"
+    return f"({TYPES[to]}){through}{name}"

@@ -9,8 +9,11 @@ are moved where gradients can follow: ``autograd/devices.py``.)
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
 import os
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,7 +39,8 @@ def is_on_gpu(x: Array) -> bool:
     """
     known = _KINDS.get(x.__class__)
     if known is None:
-        known = not isinstance(x, np.ndarray) and hasattr(x, "__array_function__") and of_array(x).type == "cuda"
+        is_array = hasattr(x, "__array_function__") and isinstance(getattr(x, "dtype", None), np.dtype)  # no tensor
+        known = is_array and not isinstance(x, np.ndarray) and of_array(x).type == "cuda"
         _KINDS[x.__class__] = known
     return known
 
@@ -66,6 +70,18 @@ def repeated(x: Array, shape: tuple[int, ...]) -> Array:
     view: Array = np.ndarray(shape, x.dtype, x, 0, (*(0,) * new, *steps))
     view.flags.writeable = False
     return view
+
+
+@functools.cache
+def gpu_rows() -> ModuleType:
+    """``kernels/gpu_rows.py``, which is imported where there is a GPU."""
+    return importlib.import_module("metagrad.kernels.gpu_rows")
+
+
+@functools.cache
+def gpu_windows() -> ModuleType:
+    """``kernels/gpu_windows.py``, likewise."""
+    return importlib.import_module("metagrad.kernels.gpu_windows")
 
 
 def filled(shape: int | tuple[int, ...], value: Any, dtype: Any, like: Array) -> Array:

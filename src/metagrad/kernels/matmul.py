@@ -26,6 +26,7 @@ from metagrad.kernels.compiled.matrix_products import (
     share_with_rows,
 )
 from metagrad.kernels.compiled.products import panel_width
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, perform
 
 
@@ -50,13 +51,21 @@ def product(a: Array, b: Array, bias: Array | None = None) -> Array:
             return product_by_tiles(a, b, bias)
         z = _product_by_blas(a, b, work)
     else:
-        z = _products_of_many(a, b)
+        z = _products_of_many(a, b) if a.__class__ is np.ndarray else _on_gpu(a, b)
         if z is None:
             z = np.matmul(a, b)
             z = z if z.ndim < 4 else in_order(z)
     if bias is not None:
         z += bias
     return z
+
+
+def _on_gpu(a: Array, b: Array) -> Array | None:
+    if not is_on_gpu(a) or not is_on_gpu(b):
+        return None
+    from metagrad.kernels import gpu_matmul
+
+    return gpu_matmul.product(a, b)
 
 
 def _takes_tiles(a: Array, b: Array, bias: Array | None) -> bool:

@@ -23,7 +23,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled import windows as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.libraries import filled, looks_at
+from metagrad.kernels.libraries import filled, gpu_windows, is_on_gpu, looks_at
 from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
 
@@ -87,7 +87,13 @@ def _shared_out(g: Array, winners: Array, size: int) -> Iterator[Array]:
 
 
 def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
-    """The largest elements (R, *O) of windows over planes (R, *L), and the winners of each axis, the last axis first."""
+    """The largest elements (R, *O) of windows over planes (R, *L), and the winners of each axis, the last axis first.
+
+    A GPU's kernel finds all axes' winners at once: their places in the planes, int64, are the only array of them.
+    """
+    if _gpu_serves(x, axes):
+        y, places = gpu_windows().max_pool(x, axes)
+        return y, [places]
     stages = _stages(len(x), axes)
     y = np.empty(stages[-1], x.dtype, like=x)
     winners = [
@@ -115,6 +121,15 @@ def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
 
     _over_planes(job, len(x), axes, x)
     return y, winners
+
+
+def _gpu_serves(x: Array, axes: Axes) -> bool:
+    return is_on_gpu(x) and gpu_windows().serve(x, axes)
+
+
+def _are_places(winners: Sequence[Array]) -> bool:
+    """Whether winners are as a GPU's kernel gives them."""
+    return winners[0].dtype == np.int64
 
 
 def _has_loops(like: Array, axes: Axes) -> bool:
@@ -213,6 +228,8 @@ def _max_along(
 
 def positions(winners: Sequence[Array], axes: Axes) -> Array:
     """Where in its plane each maximum was found, counted row by row, (R, *O) int64."""
+    if _are_places(winners):
+        return winners[0]
     found: Array | None = None
     below = 1
     for i, (won, w) in enumerate(zip(winners, reversed(axes), strict=True)):
@@ -227,6 +244,8 @@ def positions(winners: Sequence[Array], axes: Axes) -> Array:
 
 def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
     """Planes (R, *L) with the elements of g (R, *O) added where the maxima were found, zero elsewhere."""
+    if _are_places(winners):
+        return gpu_windows().to_winners(g, winners[0], axes)
     if _has_loops(g, axes):
         x, (columns, rows), both = np.zeros((len(g), *extents(axes)), g.dtype), winners, _numbers(tuple(axes))
         _compiled(lambda r: compiled.to_winners(g[r], rows[r], columns[r], *both, x[r]), g, axes)
@@ -264,6 +283,8 @@ def _put(x: Array, before: tuple[slice, ...], elements: Any, values: Array, disj
 
 def from_winners(x: Array, winners: Sequence[Array], axes: Axes) -> Array:
     """The elements (R, *O) of planes (R, *L) that stand where the maxima were found: the transpose of ``to_winners``."""
+    if _are_places(winners):
+        return gpu_windows().from_winners(x, winners[0])
     found = x
     for i, (won, w) in enumerate(zip(winners, reversed(axes), strict=True)):
         before = (slice(None),) * (len(axes) - i)

@@ -8,6 +8,7 @@
 ``gpu_layer.py``           the same on a GPU's kernels
 ``gpu_recurrence.py``      steps for a GPU, with one kernel for what is done to each element
 ``fast_normalization.py``  norms of large arrays as one op each, on the kernels
+``gpu_normalization.py``   batch norm on a GPU as one op
 ``convolution.py``         convolution spelled out: the reference implementation
 ``init.py``                initial values
 ``parameter.py``           Parameter, Buffer

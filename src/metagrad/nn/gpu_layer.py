@@ -17,6 +17,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.base.device import cupy
 from metagrad.base.typing import Array
+from metagrad.kernels.gpu_matmul import times
 from metagrad.kernels.recurrent import cuda
 from metagrad.nn.fast_recurrence import plain_layer, sorted_out
 
@@ -58,12 +59,12 @@ class GpuLayer(Function):
         """(y, final h, and final c of an LSTM)."""
         states, weights = sorted_out(rest, cell, directions)
         self.save(x, *rest)
-        hidden, rows, new = states[0].shape[2], len(x), functools.partial(np.empty, dtype=x.dtype, like=x)
+        hidden, rows, new = states[0].shape[2], len(x), functools.partial(cupy().empty, dtype=x.dtype)  # type: ignore[union-attr]
         dealt, width = _dealt(cell, sizes, directions, hidden, x.dtype), cuda.GATES[cell] * hidden
         assert dealt is not None
         inputs, turned = new((directions, rows, width)), new((directions, hidden, width))
         for d, (w_ih, w_hh, *_) in enumerate(weights):
-            np.matmul(x, w_ih.T, out=inputs[d])
+            times(x, w_ih.T, out=inputs[d])
             turned[d][...] = w_hh.T
         y, last = new((rows, directions * hidden)), [new(s.shape) for s in states]
         kept: Any = 0
@@ -100,7 +101,7 @@ class GpuLayer(Function):
         kept, before = self.kept
         directions = len(before)
         states, weights = sorted_out(rest, self.cell, directions)
-        new = functools.partial(np.empty, dtype=x.dtype, like=x)
+        new = functools.partial(cupy().empty, dtype=x.dtype)  # type: ignore[union-attr]
         shape = (*before.shape[:2], len(weights[0][1]))
         of_x = new(shape)
         of_h = new(shape) if self.cell == "GRU" else of_x
@@ -113,16 +114,16 @@ class GpuLayer(Function):
         )  # fmt: skip
         grad_x: Array | None = None
         if self.needs[0]:
-            grad_x = of_x[0] @ weights[0][0]
+            grad_x = times(of_x[0], weights[0][0])
             for d in range(1, directions):
-                grad_x += of_x[d] @ weights[d][0]
+                grad_x += times(of_x[d], weights[d][0])
         grads = [self._of_weights(x, before[d], of_x[d], of_h[d], weights[d][2] is not None) for d in range(directions)]
         return grad_x, *initial, *[g for own in grads for g in own]
 
     @staticmethod
     def _of_weights(x: Array, before: Array, of_x: Array, of_h: Array, has_bias: bool) -> list[Array | None]:
         """The gradients of W_ih, W_hh, b_ih and b_hh of one direction, of those of the gates' sums."""
-        products = [of_x.T @ x, of_h.T @ before]
+        products = [times(of_x.T, x), times(of_h.T, before)]
         return [*products, of_x.sum(axis=0), of_h.sum(axis=0)] if has_bias else [*products, None, None]
 
     def release(self) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.optim.blocks import in_blocks_by_part
 from metagrad.optim.by_loop import Arrays, Loop, loop_for, run_by_loop
 from metagrad.optim.optimizer import Optimizer
@@ -104,7 +105,7 @@ def _rows(task: Task, copies: list[_Copies], many: int) -> list[Arrays]:
     """
     small: defaultdict[str, list[Arrays]] = defaultdict(list)
     rows: list[Arrays] = []
-    for arrays in task.arrays:
+    for arrays in _not_on_gpu(task):
         flat = _flat(arrays)
         if flat is None:
             in_blocks_by_part(task.formula, tuple(arrays), task.settings)
@@ -121,6 +122,17 @@ def _rows(task: Task, copies: list[_Copies], many: int) -> list[Arrays]:
             rows.append(row)
             copies.append(_Copies(columns, row))
     return rows
+
+
+def _not_on_gpu(task: Task) -> Sequence[Arrays]:
+    """The arrays of a task that are left when a GPU's are done together."""
+    there = [arrays for arrays in task.arrays if is_on_gpu(arrays[0])]
+    if not there:
+        return task.arrays
+    from metagrad.kernels.fused_many import in_place_in_many
+
+    here = [arrays for arrays in task.arrays if not is_on_gpu(arrays[0])]
+    return [*here, *in_place_in_many(task.formula, there, task.settings)]
 
 
 def _flat(arrays: Arrays) -> list[Any] | None:

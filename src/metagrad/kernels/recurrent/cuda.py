@@ -22,6 +22,7 @@ import functools
 from typing import Any, NamedTuple
 
 from metagrad.base.device import cupy
+from metagrad.kernels.cuda_text import PHASES
 
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 KEPT = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 5, "GRU": 4}  # numbers of a feature in a step that the gradient needs
@@ -65,19 +66,7 @@ def plan(cell: str, batch: int, directions: int, hidden: int, itemsize: int) -> 
     return Plan(sequences, forward, backward, threads, sequences * each)
 
 
-_HEAD = """
-#ifndef EACH  // the tests, which run this as C, have their own
-#define EACH(thread) { const int thread = threadIdx.x;
-#define END } __syncthreads();
-#define KERNEL extern "C" __global__ void
-#define SHARED extern __shared__ NUMBER memory[];
-#define UNROLL _Pragma("unroll")
-#define UNROLL_8 _Pragma("unroll 8")
-#define THREADS blockDim.x
-#define BLOCK blockIdx.x
-#define DIRECTION blockIdx.y
-#define DEVICE static __device__ __forceinline__
-#endif
+_SIGMOID = """
 DEVICE NUMBER sigmoid(NUMBER x) { return 1 / (EXP(-x) + 1); }
 """
 
@@ -87,7 +76,7 @@ KERNEL forward(const NUMBER *inputs, const NUMBER *weights, const NUMBER *bias_x
                const long long *starts, const int *lengths, NUMBER *y, NUMBER *h_last, NUMBER *c_last,
                NUMBER *kept, NUMBER *before, const int rows, const int batch, const int directions, const int longest) {
   SHARED
-  const int d = DIRECTION, first = BLOCK * R;
+  const int d = BLOCK_Y, first = BLOCK_X * R;
   NUMBER *h = memory, *c = h + R * H, *sums = c + R * H;
   const NUMBER *w = weights + (long long)d * H * GH, *x = inputs + (long long)d * rows * GH;
   const NUMBER *bias_x = d ? bias_x1 : bias_x0, *bias_h = d ? bias_h1 : bias_h0;
@@ -166,7 +155,7 @@ KERNEL backward(const NUMBER *grad_y, const NUMBER *grad_h, const NUMBER *grad_c
                 NUMBER *grad_h0, NUMBER *grad_c0, const int rows, const int batch, const int directions,
                 const int longest) {
   SHARED
-  const int d = DIRECTION, first = BLOCK * R;
+  const int d = BLOCK_Y, first = BLOCK_X * R;
   NUMBER *dh = memory, *dc = dh + R * H, *da = dc + R * H, *sums = da + R * GH;
   const NUMBER *w = d ? weights1 : weights0;
 
@@ -320,7 +309,7 @@ def text_of(cell: str, dtype: str, hidden: int, has_bias: bool, dealt: Plan, bac
         if backward
         else _FORWARD.replace("CELL_FORWARD", _CELLS[cell][0])
     )
-    return "\n".join(lines) + _HEAD + body
+    return "\n".join(lines) + PHASES + _SIGMOID + body
 
 
 @functools.lru_cache(maxsize=256)

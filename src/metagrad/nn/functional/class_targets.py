@@ -119,9 +119,10 @@ def by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Ar
     if _are_all_classes(classes, count, ignore_index):
         return rows, classes, None, expected
     counted = classes != ignore_index
-    outside = counted & ((classes < 0) | (classes >= count))
-    if looks_at(classes) and bool(outside.any()):
-        raise IndexError(
-            f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
-        )
+    if looks_at(classes):
+        outside = counted & ((classes < 0) | (classes >= count))
+        if bool(outside.any()):
+            raise IndexError(
+                f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
+            )
     return rows, np.where(counted, classes, 0), counted, expected

@@ -17,6 +17,7 @@ from metagrad.base.channels_last import laid_out_as
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.kernels import convolution as fast
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.kernels.windows import Windows, sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn.functional.tuples import Setting, batched, check_batched, each
@@ -44,11 +45,20 @@ def _run(name: str, a: Array, b: Array, *rest: Any) -> Array:
         if not isinstance(x, np.ndarray) and hasattr(x, "run_kernel"):
             return x.run_kernel(name, _run, a, b, *rest)
     if not isinstance(a, np.ndarray):
-        return getattr(plain, name)(a, b, *rest)
+        return getattr(_gpu_windows(a, b, *rest) or plain, name)(a, b, *rest)
     if a.dtype == np.float16:
         wide = [r.astype(np.float32) if isinstance(r, np.ndarray) else r for r in (a, b, *rest)]
         return getattr(fast, name)(*wide).astype(np.float16)
     return getattr(fast, name)(a, b, *rest)
+
+
+def _gpu_windows(a: Array, b: Array, *rest: Any) -> Any:
+    """The kernels of a GPU, if all is there and of one dtype."""
+    if not (is_on_gpu(a) and is_on_gpu(b)) or any(getattr(r, "dtype", a.dtype) != b.dtype for r in (a, *rest)):
+        return None
+    from metagrad.kernels import gpu_windows
+
+    return gpu_windows if b.size and gpu_windows.serve(a, rest[-2]) else None
 
 
 class Convolve(Function):

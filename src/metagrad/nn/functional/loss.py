@@ -17,7 +17,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
-from metagrad.kernels.libraries import looks_at
+from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.nn.fast_normalization import serves
 from metagrad.nn.functional.class_targets import by_row, check_weight, over_targets
 from metagrad.nn.functional.reduction import (
@@ -33,7 +33,7 @@ from metagrad.nn.functional.squared_loss import Huber, HuberOfTwo, LogisticLoss,
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import need_castable, refuse
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
-from metagrad.ops.reduce.softmax import CrossEntropy, log_softmax
+from metagrad.ops.reduce.softmax import CrossEntropy, gpu_serves, log_softmax
 from metagrad.ops.special.logarithms import xlogy
 
 if TYPE_CHECKING:
@@ -328,7 +328,8 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
-    if target.array.dtype.kind in "iu" and not label_smoothing and serves(input.array) and class_dim == input.ndim - 1:
+    is_of_rows = target.array.dtype.kind in "iu" and not label_smoothing and class_dim == input.ndim - 1
+    if is_of_rows and (serves(input.array) or (is_on_gpu(input.array) and gpu_serves(input.array))):
         return _of_classes(CrossEntropy.apply, input, target, weight, ignore_index, reduction)
     log_p = log_softmax(input, class_dim)
     if target.array.dtype.kind in "fV" and (target.ndim == input.ndim or target.ndim == 0 == input.ndim):

@@ -13,13 +13,14 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.transforms import not_transforming
-from metagrad.autograd.variable import recording, wrap
+from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.base import dtypes
 from metagrad.base.channels_last import suggested
 from metagrad.base.layouts import in_order, inverse
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import column_norms as columns
 from metagrad.kernels import normalization as kernels
+from metagrad.kernels.libraries import gpu_rows, is_on_gpu
 from metagrad.nn.fast_normalization import (
     ChannelNorm,
     ColumnNorm,
@@ -75,6 +76,9 @@ class LayerNorm(Function):
     def forward(self, x: Array, w: Array | None, b: Array | None, eps: float) -> Array:
         self.save(x, w)
         self.eps = eps
+        if is_on_gpu(x) and gpu_rows().serve(x, w, b):
+            z, self.kept = gpu_rows().layer_norm(x, w, b, eps)
+            return z
         z, self.kept = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
         return in_order(z)
 
@@ -82,6 +86,8 @@ class LayerNorm(Function):
         x, w = self.saved
         if isinstance(grad, np.ndarray):
             return kernels.layer_norm_backward(grad, w, self.kept, self.needs)
+        if not isinstance(grad, Variable) and gpu_rows().serve(grad, w, *self.kept):
+            return gpu_rows().layer_norm_backward(grad, w, self.kept, self.needs)
         d = x - x.mean(axis=1, keepdims=True)
         r = ((d * d).mean(axis=1, keepdims=True) + self.eps) ** -0.5
         y = d * r
@@ -269,6 +275,21 @@ def _move_both(
     _move(running_var, wrap(variance), momentum)
 
 
+def _batch_norm_on_gpu(
+    x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None,
+    momentum: float, eps: float, count: int,
+) -> Tensor:  # fmt: skip
+    from metagrad.nn.gpu_normalization import BatchNorm
+
+    moments: list[Array] = []
+    y = BatchNorm.apply(x, weight, bias, eps=eps, moments=moments)
+    with no_grad(), not_transforming():
+        for running, value, scale in ((running_mean, moments[0], 1.0), (running_var, moments[1], count / (count - 1))):
+            if running is not None:
+                running.mul_(1 - momentum).add_(wrap(value), alpha=momentum * scale)
+    return y
+
+
 @asks_for_tensors
 @composite
 @known_as("NativeBatchNorm")
@@ -318,6 +339,8 @@ def batch_norm(
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     if not count:
         return _affine(input * 1, weight, bias)
+    if is_on_gpu(input.array) and gpu_rows().serve(*[None if t is None else t.array for t in (input, weight, bias)]):
+        return _batch_norm_on_gpu(input, running_mean, running_var, weight, bias, momentum, eps, count)
     if serves_channels(input.array):
         shape = tuple(input.array.shape[:2])
         moments = kernels.moments(np.require(input.array.reshape(shape[0] * shape[1], -1), None, ["C", "W"]))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
+from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
 from metagrad.kernels import softmax as kernel
+from metagrad.kernels.libraries import gpu_rows, is_on_gpu
 from metagrad.ops.arguments import axes, dimension, floating, floats, takes_exact_out, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
+def gpu_serves(*arrays: Any) -> bool:
+    """Whether there are a GPU's kernels for rows of these."""
+    x = arrays[0]
+    return not isinstance(x, (np.ndarray, Variable)) and is_on_gpu(x) and gpu_rows().serve(*arrays)
+
+
 class Softmax(Function):
     """yᵢ = e^xᵢ / Σⱼ e^xⱼ,   ∂L/∂x = y · (∂L/∂y − Σⱼ ∂L/∂yⱼ yⱼ)."""
 
@@ -32,6 +40,8 @@ class Softmax(Function):
         self.axis = axis
         if axis == x.ndim - 1 and rows.is_worth_rows(x):
             y = kernel.softmax(x)
+        elif axis == x.ndim - 1 and gpu_serves(x):
+            y = gpu_rows().softmax(x)
         else:
             y = np.exp(x - _largest(x, axis))
             y = in_order(y)
@@ -43,6 +53,8 @@ class Softmax(Function):
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
             return kernel.softmax_backward(grad, y)
+        if self.axis == y.ndim - 1 and gpu_serves(grad, y):
+            return gpu_rows().softmax_backward(grad, y)
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
 
 
@@ -67,6 +79,10 @@ class LogSoftmax(Function):
             y, self.kept = kernel.log_softmax(x, keep=any(self.needs))
             self.save(y)
             return y
+        if axis == x.ndim - 1 and gpu_serves(x):
+            y = gpu_rows().softmax(x, logarithm=True)
+            self.save(y)
+            return y
         y = in_order(x - _largest(x, axis))
         y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
         self.save(y)
@@ -76,6 +92,8 @@ class LogSoftmax(Function):
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
             return kernel.log_softmax_backward(grad, y, self.kept)
+        if self.axis == y.ndim - 1 and gpu_serves(grad, y):
+            return gpu_rows().softmax_backward(grad, y, logarithm=True)
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
@@ -97,14 +115,17 @@ class CrossEntropy(Function):
     def forward(self, x: Array, classes: Array) -> Array:
         self.save(x)
         self.classes = classes
-        loss, *self.kept = kernel.cross_entropy(x, classes)
+        by = kernel if isinstance(x, np.ndarray) else gpu_rows()
+        loss, *self.kept = by.cross_entropy(x, classes)
         return loss
 
     def backward(self, grad: Array) -> tuple[Array, None]:
         (x,) = self.saved
         if isinstance(grad, np.ndarray):
             return kernel.cross_entropy_backward(grad, x, self.classes, *self.kept), None
-        chosen = np.arange(x.shape[1]) == self.classes[:, None]
+        if gpu_serves(grad, x):
+            return gpu_rows().cross_entropy_backward(grad, x, self.classes, *self.kept), None
+        chosen = np.arange(x.shape[1], like=self.classes) == self.classes[:, None]
         return grad[:, None] * (Softmax.on(x, axis=1) - chosen.astype(x.dtype.name)), None
 
 

@@ -1,0 +1,103 @@
+"""A formula in place in the arrays of many parameters on a GPU, as one kernel: a table in its memory says where they lie.
+
+An optimizer's step of a parameter by itself takes the GPU less time than it takes to begin a kernel.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metagrad.base.device import cupy
+from metagrad.base.typing import Array
+from metagrad.kernels import fused
+from metagrad.kernels.cuda_text import PHASES
+from metagrad.kernels.fusion import NotPointwise
+
+_THREADS = 256
+
+
+def in_place_in_many(
+    formula: Callable[..., None], many: Sequence[Sequence[Array | None]], settings: Sequence[Any]
+) -> list[Sequence[Array | None]]:
+    """``formula(*arrays, *settings)`` in place for each of many groups of a GPU's arrays; those groups that are left.
+
+    >>> in_place_in_many(lambda p, g: None, [], ())
+    []
+    """
+    left: list[Sequence[Array | None]] = []
+    alike: defaultdict[Any, list[Sequence[Array | None]]] = defaultdict(list)
+    for arrays in many:
+        fits = all(a is None or (a.flags.c_contiguous and a.dtype.char in "fd") for a in arrays)
+        key = tuple([None if a is None else (a.dtype, a.device.id) for a in arrays])
+        (alike[key] if fits and arrays[0] is not None and arrays[0].size else left).append(arrays)
+    for some in alike.values():
+        if len(some) < 2 or not _can_run() or not _run(formula, some, settings):
+            left += some
+    return left
+
+
+def _can_run() -> bool:
+    """Whether kernels can be made, and a table may travel: not into work that is recorded, which would read it anew each time."""
+    module = cupy()
+    return fused.can_fuse() and hasattr(module, "RawKernel") and not module.cuda.get_current_stream().is_capturing()  # type: ignore[union-attr]
+
+
+def _run(formula: Callable[..., None], many: Sequence[Sequence[Array | None]], settings: Sequence[Any]) -> bool:
+    try:
+        prepared, given, changed = fused.planned_in_place(formula, many[0], settings)
+    except NotPointwise:
+        return False
+    kernel, types = _kernel(prepared.text)
+    order = [*given, *changed]
+    table = np.array([[arrays[i].data.ptr for i in order] for arrays in many], np.uint64)  # type: ignore[union-attr]
+    sizes = np.array([arrays[0].size for arrays in many], np.int64)  # type: ignore[union-attr]
+    numbers = [t(n) for t, n in zip(types, prepared.numbers, strict=True)]
+    module = cupy()
+    blocks = min(1024, -(-int(sizes.max()) // (4 * _THREADS)))
+    first: Any = many[0][0]
+    with module.cuda.Device(first.device.id):  # type: ignore[union-attr]
+        places = [module.asarray(a) for a in (table, sizes)]  # type: ignore[union-attr]
+        kernel((max(1, blocks), len(many)), (_THREADS,), (*places, *numbers))
+    return True
+
+
+@functools.cache
+def _kernel(text: fused.Text) -> tuple[Any, list[Any]]:
+    """The kernel, and the types of its numbers."""
+    made, numbers = text_of(text)
+    return cupy().RawKernel(made, "many"), numbers  # type: ignore[union-attr]
+
+
+def text_of(text: fused.Text) -> tuple[str, list[Any]]:
+    """A formula's text as a kernel over a table of arrays, and the types of the numbers among its arguments.
+
+    >>> made, numbers = text_of(fused.Text("float32 x0, float32 c3", "float32 y4", "float v4 = x0 * c3;\\ny4 = v4;", ""))
+    >>> print(made.partition("KERNEL many")[2].partition(" {")[0], numbers)
+    (const unsigned long long *table, const long long *sizes, const float c3) [<class 'numpy.float32'>]
+    """
+    inputs, outputs = ([part.split() for part in parts.split(", ")] for parts in (text.inputs, text.outputs))
+    arrays = [(kind, name) for kind, name in inputs if re.match("x", name)]
+    constants = [(kind, name) for kind, name in inputs if re.match("c", name)]
+    names = fused.TYPES
+    parameters = ["const unsigned long long *table", "const long long *sizes"]
+    parameters += [f"const {names[kind]} {name}" for kind, name in constants]
+    loads = [
+        f"const {names[kind]} {name} = ((const {names[kind]} *)own[{i}])[i];" for i, (kind, name) in enumerate(arrays)
+    ]
+    loads += [f"{names[kind]} {name};" for kind, name in outputs]
+    stores = [f"(({names[kind]} *)own[{len(arrays) + i}])[i] = {name};" for i, (kind, name) in enumerate(outputs)]
+    lines = [
+        "#define NUMBER float", PHASES, text.helpers, f"KERNEL many({', '.join(parameters)}) {{",
+        f"const unsigned long long *own = table + (long long)BLOCK_Y * {len(arrays) + len(outputs)};",
+        "const long long size = sizes[BLOCK_Y];",
+        "EACH(thread)",
+        "for (long long i = (long long)BLOCK_X * THREADS + thread; i < size; i += (long long)BLOCKS_X * THREADS) {",
+        *loads, text.body, *stores, "}", "END", "}",
+    ]  # fmt: skip
+    return "\n".join(lines), [np.dtype(kind).type for kind, _ in constants]

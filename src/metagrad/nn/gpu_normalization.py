@@ -1,0 +1,43 @@
+"""Batch norm of images on a GPU as one op; ``nn/functional/normalization.py`` spells it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metagrad.autograd.function import Function
+from metagrad.base.typing import Array
+from metagrad.kernels import gpu_rows
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+def _in_steps(x: Tensor, w: Tensor | None, b: Tensor | None, eps: float, moments: list[Array]) -> Tensor:
+    axes, shape = (0, *range(2, x.ndim)), (-1,) + (1,) * (x.ndim - 2)
+    d = x - x.mean(axes, keepdim=True)
+    z = d * (d.square().mean(axes, keepdim=True) + eps).rsqrt()
+    z = z if w is None else z * w.reshape(shape)
+    return z if b is None else z + b.reshape(shape)
+
+
+class BatchNorm(Function):
+    """z = w (x − μ) r + b, μ and σ² those of each channel of x (N, C, *), r = (σ² + ε)^−½;   with g = w ∂L/∂z, y = (x − μ) r:
+
+    ∂L/∂x = r (g − mean(g) − y mean(g y)),   ∂L/∂w = Σ y ∂L/∂z,   ∂L/∂b = Σ ∂L/∂z.
+    """
+
+    reference = staticmethod(_in_steps)
+
+    def forward(self, x: Array, w: Array | None, b: Array | None, eps: float, moments: list[Array]) -> Array:
+        """z; ``moments``, a list, is given μ and σ²."""
+        z, mean, variance, r = gpu_rows.channel_norm(x, w, b, eps)
+        self.save(x, w)
+        self.kept = mean, r
+        moments += [mean, variance]
+        return z
+
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
+        """Gradients of x, w and b."""
+        x, w = self.saved
+        found = gpu_rows.channel_norm_backward(grad, x, *self.kept, w)
+        return tuple([g if needed else None for g, needed in zip(found, self.needs, strict=True)])
