@@ -1,4 +1,4 @@
-"""On a GPU, against PyTorch on the same one: ``python -m benchmarks gpu``. Not yet run: no GPU was at hand.
+"""On a GPU, against PyTorch on the same one: ``python -m benchmarks gpu``.
 
 Both libraries do the same work by turns in one process, on weights and data that are the same, and their losses must agree before
 anything is timed. A turn is as many steps as fill a fifth of a second; it ends when the GPU has finished. Times are medians.

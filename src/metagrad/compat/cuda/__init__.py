@@ -1,4 +1,4 @@
-"""``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there. Written to CuPy's source, and unverified.
+"""``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there.
 
 ===============  ========================================
 ``memory.py``    what a GPU's memory holds

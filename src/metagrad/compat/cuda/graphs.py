@@ -1,4 +1,4 @@
-"""Work of a GPU that is recorded once and then given to it as a whole, through CuPy. Written to CuPy's source, and unverified.
+"""Work of a GPU that is recorded once and then given to it as a whole, through CuPy.
 
 A step of many small kernels takes as long as it takes the CPU to name them one by one. Recorded, they are given in one call:
 
@@ -9,7 +9,9 @@ A step of many small kernels takes as long as it takes the CPU to name them one 
     g.replay()                  # loss has its new value
 
 Nothing inside may wait for the GPU. What is recorded reads and writes the same memory whenever it is replayed, so the graph has
-memory of its own, which nothing else is given while it lives.
+memory of its own, which nothing else is given while it lives. Numbers are recorded as they are: a step of Adam, whose numbers
+change with every step, belongs outside, one of SGD may be inside. What was never done before is to be done once before it is
+recorded, on a stream of its own, for a kernel that has yet to be compiled cannot be.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``metagrad.cuda.memory``: what a GPU's memory holds. Written to CuPy's source, and unverified.
+"""``metagrad.cuda.memory``: what a GPU's memory holds.
 
 CuPy keeps memory that arrays gave back, to give it to others. In use is what arrays hold; reserved is all that it keeps. It keeps
 no peaks; once a program asks for them, they are noted whenever an array gets memory.

@@ -1,4 +1,4 @@
-"""Streams and events of a GPU, through CuPy. Written to CuPy's source, and unverified."""
+"""Streams and events of a GPU, through CuPy."""
 
 from __future__ import annotations
 
