@@ -124,3 +124,16 @@ def test_of_a_file_in_memory_and_an_array_the_larger_is_found(tmp_path):
     x = np.random.default_rng(0).standard_normal(600_000).astype(np.float32)
     y = np.memmap(tmp_path / "numbers", np.float32, "w+", shape=x.shape)
     assert (metagrad.maximum(metagrad.from_numpy(x), metagrad.from_numpy(y)).array == np.maximum(x, 0)).all()
+
+
+@pytest.mark.parametrize("ufunc", [np.logical_and, np.logical_or, np.logical_xor])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, bool, np.int64])
+def test_truths(ufunc, dtype):
+    values = np.array([0.0, -0.0, 1.0, np.nan, np.inf, -1e-40] if np.dtype(dtype).kind == "f" else [0, 1, 1, 0])
+    with np.errstate(all="ignore"):
+        x, y = (a.astype(dtype) for a in np.meshgrid(values, values))
+    found = np.empty(x.shape, bool)
+    quickest(ufunc)(x, y, out=found)
+    np.testing.assert_array_equal(found, ufunc(x, y))
+    quickest(ufunc)(x, y[:1], out=found)
+    np.testing.assert_array_equal(found, ufunc(x, y[:1]))
