@@ -1,6 +1,8 @@
 """``torch.fx``: what generated functions hand on, take and return."""
 
 import copy
+import subprocess
+import sys
 
 import pytest
 
@@ -124,3 +126,93 @@ def test_arguments_by_their_names(lib):
     x, total, step, _ = lib.fx.symbolic_trace(lambda x: lib.nn.functional.dropout(lib.sum(x, 1), 0.2)).graph.nodes
     assert total.normalized_arguments(model) == ((x, 1), {"keepdim": False, "dtype": None})
     assert step.normalized_arguments(model) == ((total,), {"p": 0.2, "training": True, "inplace": False})
+
+
+HELD = """
+import dataclasses, functools
+import torch, torch.nn.functional as F
+from torch import nn
+
+TABLE, LIST, TUPLE = {"relu": F.relu}, [torch.sigmoid], (torch.tanh,)
+NESTED = {"a": (F.relu, {"b": [torch.exp]})}
+PARTIAL = functools.partial(F.softmax, dim=-1)
+
+class Settings:
+    act, plain, table = staticmethod(F.relu), F.elu, {"sin": torch.sin}
+
+@dataclasses.dataclass
+class Record:
+    act: object = F.relu
+
+class Holder:
+    def __init__(self):
+        self.floor = torch.floor
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.bound = {"a": F.gelu}, functools.partial(F.leaky_relu, negative_slope=0.3)
+
+    def forward(self, x):
+        return self.bound(self.table["a"](x))
+
+def default(x, f=torch.cos):
+    return f(x)
+
+def by_name(x, *, f=torch.abs):
+    return f(x)
+
+def closure(f):
+    return lambda x: f(x)
+
+class Early:
+    f = torch.cos
+
+Early.f(torch.ones(1))
+Early().f
+log, holder, settings = closure(torch.log), Holder(), Settings()
+
+def program(x):
+    x = log(by_name(default(holder.floor(Record().act(Settings.table["sin"](Settings.plain(settings.act(x))))))))
+    return Early.f(PARTIAL(NESTED["a"][1]["b"][0](TUPLE[0](LIST[0](TABLE["relu"](x))))))
+
+from torch import fx
+
+print([node.name for node in fx.symbolic_trace(program).graph.nodes])
+print([node.name for node in fx.symbolic_trace(Layer()).graph.nodes])
+"""
+
+
+@pytest.mark.parametrize(
+    "prelude", ["from metagrad import alias; alias.install()", pytest.param("", marks=pytest.mark.oracle)]
+)
+def test_functions_that_a_program_held_before_are_steps(prelude):
+    run = subprocess.run([sys.executable, "-c", prelude + HELD], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == [
+        "['x', 'relu', 'elu', 'sin', 'relu_1', 'floor', 'cos', 'abs_1', 'log', 'relu_2', 'sigmoid', 'tanh', 'exp', 'softmax', "
+        "'cos_1', 'output']",
+        "['x', 'gelu', 'leaky_relu', 'output']",
+    ]
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_methods_written_in_python_hand_on_their_defaults(lib):
+    lib = pytest.importorskip(lib)
+    seen = []
+
+    class Listening(lib.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append((func.__name__, len(args), kwargs or {}))
+
+    x = lib.ones(2, 2).as_subclass(Listening)
+    x.backward()
+    x.norm(1, keepdim=True)
+    x.split(1)
+    x.sum(1)
+    assert seen == [
+        ("backward", 1, {"gradient": None, "retain_graph": None, "create_graph": False, "inputs": None}),
+        ("norm", 1, {"p": 1, "dim": None, "keepdim": True, "dtype": None}),
+        ("split", 2, {"dim": 0}),
+        ("sum", 2, {}),
+    ]

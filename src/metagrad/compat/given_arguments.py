@@ -27,6 +27,7 @@ IN_FUNCTIONAL = _IN_PYTHON | set(  # known as torch.functional.norm and so on
     "einsum atleast_1d atleast_2d atleast_3d block_diag broadcast_tensors cartesian_prod chain_matmul".split()
 )
 _IN_PYTHON |= set("pca_lowrank svd_lowrank constant_ kaiming_uniform_ normal_ uniform_".split())  # and of nn.init
+_METHODS = set("backward istft lu norm split stft unique unique_consecutive".split())
 _BY_POSITION = {"split": 2, "unravel_index": 1, "constant_": 0, "kaiming_uniform_": 0, "normal_": 0, "uniform_": 0}
 _LAST = ("dtype",)  # in ``norm``, after ``out``
 _NOT_THERE = {  # arguments that PyTorch has not, or not there; handed on where they were given
@@ -37,6 +38,8 @@ _NOT_THERE = {  # arguments that PyTorch has not, or not there; handed on where 
 
 def given_by(space: str, name: str, function: Callable[..., Any]) -> Given | None:
     """What makes of a function's arguments those that a class gets; None if it gets them as they are."""
+    if space == "Tensor":
+        return _Python(name, function).given if name in _METHODS else None
     there = name not in _IN_C if space == "nn.functional" else name in _IN_PYTHON and space in ("", "nn.init")
     return _Python(name, function).given if there else None
 

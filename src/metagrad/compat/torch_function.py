@@ -20,7 +20,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import later
 from metagrad.base.results import Results
 from metagrad.compat import own_names
-from metagrad.compat.replacing import replace
+from metagrad.compat.replacing import replace, replace_held
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["asked", "names", "overloaded", "start_asking", "state"]
@@ -39,6 +39,7 @@ state = State()
 entered: list[Any] = []  # the modes of all threads
 names: dict[Any, str] = {}  # each function that asks, and its public name
 _asking = False
+_unasked_still: dict[Any, Any] = {}  # functions that a program may hold, and those in their places
 _plain: set[type] = {Tensor}  # classes that need not be asked
 
 _OPERATORS = {  # the method that is named to whom is asked, where an operator is one
@@ -121,9 +122,12 @@ def handled(func: Any, relevant: list[Any], args: Any, kwargs: Any) -> Any:
         result = type(x).__torch_function__(func, types, args, kwargs)
         if result is not NotImplemented:
             return result
+    refused = "\n".join(
+        [f"  - mode object {mode!r}" for mode in state.modes[-1:]] + [f"  - tensor subclass {t}" for t in types]
+    )
     raise TypeError(
-        f"Multiple dispatch failed for '{names.get(func, getattr(func, '__name__', func))}': __torch_function__ of each "
-        f"of these classes returned NotImplemented: {list(types)}"
+        f"Multiple dispatch failed for '{names.get(func, getattr(func, '__name__', func))}'; all __torch_function__ handlers "
+        f"returned NotImplemented:\n\n{refused}\n\nFor more information, try re-running with TORCH_LOGS=not_implemented"
     )
 
 
@@ -254,6 +258,19 @@ def start_asking(cls: type | None = None) -> None:
     alias.update({name: asking for name, asking in named.items() if asking in names})
     _ask_methods(kept)
     _keep_found(kept)
+    _unasked_still.update(replaced)
+
+
+def ask_where_held() -> None:
+    """Let functions ask that a program holds since before they asked: in tables, defaults, closures, attributes of objects.
+
+    It takes a tenth of a second, and so it is not done for every class, but for graphs and modes, once.
+    """
+    start_asking()
+    if _unasked_still:
+        replaced = dict(_unasked_still)
+        _unasked_still.clear()
+        replace_held(replaced)
 
 
 def _keep_found(kept: list[Any]) -> None:
@@ -286,6 +303,8 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 def _ask_methods(kept: list[Any]) -> None:
     """Let Tensor's methods and properties ask; the methods are noted."""
+    from metagrad.compat.given_arguments import given_by
+
     operators: dict[str, Any] = {}
     for name in dir(Tensor):
         getattr(Tensor, name)  # some are made when they are asked for
@@ -302,7 +321,7 @@ def _ask_methods(kept: list[Any]) -> None:
             if name in _OPERATORS:
                 operators[name] = value
             else:
-                asking = asked(value)
+                asking = asked(value, given=given_by("Tensor", name, value))
                 asking.__name__ = name  # several names may be one function, and operators are made by another one
                 setattr(Tensor, name, asking)
                 names[asking] = f"torch.Tensor.{name}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from metagrad.autograd.variable import Variable
 from metagrad.compat import torch_function
-from metagrad.compat.torch_function import entered, handled, names, overloaded, start_asking, state
+from metagrad.compat.torch_function import ask_where_held, entered, handled, names, overloaded, start_asking, state
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
@@ -109,7 +109,7 @@ class TorchFunctionMode:
         raise NotImplementedError(f"{type(self).__name__} has no __torch_function__")
 
     def __enter__(self) -> Any:
-        start_asking()
+        ask_where_held()
         state.modes.append(self)
         entered.append(self)
         return self

@@ -227,7 +227,7 @@ class Tracer(TracerBase):
 
         Raises TraceError where the way depends on a value, TypeError or AttributeError where a proxy will not do.
         """
-        torch_function.start_asking()
+        torch_function.ask_where_held()
         if isinstance(root, Module):
             self.root, function = root, getattr(type(root), self.traced_func_name)
             self.root_module_name = root._get_name()
