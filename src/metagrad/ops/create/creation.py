@@ -82,7 +82,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
             raise TypeError(f"{function.__name__}(): out must be a tensor, got {type(out).__name__}")
         if out is None and sized and (device is not None or get_default_device() is not CPU):
             where = get_default_device() if device is None else Device(device)
-            if where.type != "cpu" and not (where.type == "cuda" and draws):
+            if where.type in ("meta", "cuda") and not (draws and (where.type == "cuda" or not lists_sizes)):
                 return finished(elsewhere(where, args, kwargs, dtype), None, where, requires_grad)
         if draws:  # where the numbers are wanted
             kwargs["device"] = device if out is None else of_array(out.array)
@@ -99,9 +99,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
 
     def elsewhere(where: Device, args: tuple[Any, ...], kwargs: dict[str, Any], dtype: DTypeLike) -> Array:
         """An array on meta, which costs nothing, or on a GPU, to which one number travels."""
-        size, rest = (
-            (args, ()) if own.parameters["size"].kind is inspect.Parameter.VAR_POSITIONAL else (args[:1], args[1:])
-        )
+        size, rest = (args, ()) if lists_sizes else (args[:1], args[1:])
         shape = extents(size, {name: value for name, value in kwargs.items() if name not in ("fill_value", "device")})
         if draws:
             return made_of(shape, kind_or_default(dtype).dtype)
@@ -111,6 +109,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
 
     own = inspect.signature(function)
     sized = "size" in own.parameters and "physical_layout" not in own.parameters
+    lists_sizes = sized and own.parameters["size"].kind is inspect.Parameter.VAR_POSITIONAL
     added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
     draws, in_a_row = "device" in own.parameters, "end" in own.parameters
     both = {p.name: p for p in [*own.parameters.values(), *added]}  # dtype is declared by either
