@@ -85,6 +85,22 @@ CASES = {
     "layer_norm": (
         lambda lib, x, y: lib.nn.functional.layer_norm(x, (3,), None, y), lambda lib: lib.ones(3), True, "x other"
     ),
+    "attention with a mask": (
+        lambda lib, x, m: lib.nn.functional.scaled_dot_product_attention(
+            x[None, None, :, None].clone(), lib.ones(1, 1, 3, 1), lib.arange(3.0)[None, None, :, None], m
+        ),
+        lambda lib: lib.arange(9.0).reshape(1, 1, 3, 3), True, "other result",
+    ),
+    "attention with a mask of bools": (
+        lambda lib, x, m: lib.nn.functional.scaled_dot_product_attention(
+            x[None, None, :, None].clone(), lib.ones(1, 1, 3, 1), lib.arange(3.0)[None, None, :, None], m
+        ),
+        lambda lib: lib.ones(1, 1, 3, 3, dtype=lib.bool), True, "result",
+    ),
+    "conv1d of a weight that learns": (
+        lambda lib, x, y: lib.nn.functional.conv1d(y, x[None, None]), lambda lib: lib.ones(1, 1, 5), True, "x other"
+    ),
+    "conv1d": (lambda lib, x, y: lib.nn.functional.conv1d(x[None], y), lambda lib: lib.ones(1, 1, 2), True, "x other"),
     "circular pad": (lambda lib, x, _: lib.nn.functional.pad(x[None], (1, 1), "circular"), index, True, ""),
     "dropout of all": (lambda lib, x, _: lib.nn.functional.dropout(x, 1.0), index, True, ""),
     "trapezoid": (lambda lib, x, _: lib.trapezoid(x, dx=0.5), index, False, ""),

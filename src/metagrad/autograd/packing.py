@@ -58,7 +58,7 @@ class saved_tensors_hooks:
                 known = froms[at] is not None and froms[at] >= 0
                 kept[at] = Packed(self.packed, inputs[froms[at]] if known else wrap(kept[at]))
         node.saved = tuple(kept)
-        self.pack_beside(node, [inputs[i] for i in node.guards if i >= 0])
+        self.pack_beside(node, [inputs[i] for i in node.guards if i >= 0 and i not in froms[: len(kept)]])
         node.origins = tuple([(where, [0], 0) for where, _, _ in node.origins])  # what was packed is not overwritten
         node.unpack, node.attended = self.unpacked, True
 

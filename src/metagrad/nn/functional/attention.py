@@ -88,6 +88,7 @@ class Attention(Function):
         self, q: Array, k: Array, v: Array, mask: Array | None, causal: bool, scale: float, p: float, drawn: int | Array
     ) -> Array:
         settings = kernel.Settings(scale, causal, dropout=p, drawn=drawn)
+        self.guards = (3,) if mask is not None and mask.dtype.kind != "b" else ()  # of bools there is a copy
         if mask is not None:
             whole = (*q.shape[:3], k.shape[2])
             if mask.dtype.kind == "b":

@@ -64,6 +64,8 @@ def _gpu_windows(a: Array, b: Array, *rest: Any) -> Any:
 class Convolve(Function):
     """y[n, m, o] = Σ_c Σ_k w[m, c, k] · x[n, c, position of k in window o] + b[m]."""
 
+    guards = (0, 1)
+
     def forward(self, x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
         self.save(x if self.needs[1] else None, w if self.needs[0] else None)
         self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
