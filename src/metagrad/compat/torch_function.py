@@ -19,7 +19,6 @@ from typing import Any
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import later
 from metagrad.base.results import Results
-from metagrad.compat import own_names
 from metagrad.compat.replacing import replace, replace_held
 from metagrad.tensors.tensor import Tensor
 
@@ -215,6 +214,8 @@ def start_asking(cls: type | None = None) -> None:
     """From here on functions, methods and properties ask. It happens once. ``cls``: a class derived from Tensor."""
     global _asking
     if cls is not None:
+        from metagrad.compat import own_names  # few programs have such a class
+
         own_names.keep(cls)
     if _asking:
         return
