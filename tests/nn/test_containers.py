@@ -141,3 +141,19 @@ def test_a_name_that_a_dictionary_of_parameters_lacks():
     with pytest.raises(AttributeError, match="'ParameterDict' object has no attribute 'b'"):
         table["b"]
     assert table.get("b") is None and "b" not in table
+
+
+@pytest.mark.parametrize("make", [nn.Sequential, nn.ModuleList, nn.ParameterList])
+def test_numbers_are_no_attributes_that_are_listed(make):
+    made = make(nn.ReLU()) if make is nn.Sequential else make([mg.ones(1)] if make is nn.ParameterList else [nn.ReLU()])
+    listed = dir(made)
+    assert "0" not in listed and "training" in listed
+    assert "0" not in dir(nn.ModuleDict({"0": nn.ReLU(), "a": nn.ReLU()}))
+
+
+def test_a_module_pickled_before_there_were_buffers_that_are_not_saved():
+    layer = nn.Linear(1, 1)
+    state = {name: value for name, value in vars(layer).items() if name != "_non_persistent_buffers_set"}
+    old = nn.Linear.__new__(nn.Linear)
+    old.__setstate__(state)
+    assert list(old.state_dict()) == ["weight", "bias"] and old(mg.zeros(1, 1)).shape == (1, 1)

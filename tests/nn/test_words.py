@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 
 import metagrad
@@ -122,6 +123,12 @@ MISFITS = {
         mg, (5, 4), (2, 5)
     ),
     "\"ctc_loss_cpu\" not implemented for 'Long'": lambda mg: ctc(mg, (5, 4), (2, 2), mg.int64),
+    "log_probs tensor must not be empty": lambda mg: mg.nn.functional.ctc_loss(
+        mg.zeros(0, 2, 4), mg.ones(2, 2).long(), (0, 0), (1, 1)
+    ),
+    "expected torch.Tensor or Tensor-like object from checkpoint but received <class 'numpy.ndarray'>": lambda mg: (
+        mg.nn.Linear(2, 2, bias=False).load_state_dict({"weight": np.ones((2, 2))})
+    ),
     "support the deepcopy protocol at the moment": lambda mg: copy.deepcopy(mg.ones(1, requires_grad=True) * 2),
 }
 

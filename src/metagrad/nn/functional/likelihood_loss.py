@@ -258,6 +258,8 @@ def ctc_loss(
     if log_probs.array.dtype.kind not in "fV":
         raise unsupported("ctc_loss_cpu", log_probs.dtype)
     refuse("ctc_loss", log_probs, "e")
+    if not log_probs.array.size:
+        raise RuntimeError("log_probs tensor must not be empty")
     batched = log_probs.array.ndim == 3
     q = log_probs if batched else log_probs.unsqueeze(1)
     t_max, n, classes = q.array.shape

@@ -49,9 +49,6 @@ class _Numbered(Module):
         del modules[index if isinstance(index, slice) else position(index, len(self))]
         self._renumber(modules)
 
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not name.isdigit()]
-
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
         self.add_module(str(len(self)), module)

@@ -105,10 +105,9 @@ class Module(Hooked, Placement, StateKeeper):
             slots = self.__dict__.get(kind)
             if slots is not None and name in slots:
                 if value is not None and not isinstance(value, wanted):
-                    expected = "torch.nn.Buffer, torch.Tensor" if wanted is Tensor else f"torch.nn.{wanted.__name__}"
                     raise TypeError(
                         f"cannot assign '{type_name(value)}' as {'child ' * (wanted is Module)}{kind[1:-1]} '{name}' "
-                        f"({expected} or None expected)"
+                        f"(torch.nn.{'Buffer, torch.Tensor' if wanted is Tensor else wanted.__name__} or None expected)"
                     )
                 slots[name] = registered(self, "buffer", name, value) if kind == "_buffers" else value
                 return
@@ -140,7 +139,8 @@ class Module(Hooked, Placement, StateKeeper):
             super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(n for n in names if not n[:1].isdigit())
 
     def _check_name(self, name: str, kind: str, slots: Mapping[str, Any]) -> None:
         if "_parameters" not in self.__dict__:

@@ -61,7 +61,7 @@ class Report:
 
 def own_state(module: Module) -> dict[str, Tensor]:
     """A module's own parameters and persistent buffers, without its children's."""
-    hidden = module.__dict__["_non_persistent_buffers_set"]
+    hidden = module.__dict__.get("_non_persistent_buffers_set", ())  # modules that were pickled long ago have none
     buffers = {name: b for name, b in module._buffers.items() if name not in hidden}
     return {name: t for name, t in {**module._parameters, **buffers}.items() if t is not None}
 
@@ -79,10 +79,10 @@ def check_own(module: Module, state: Mapping[str, Any], prefix: str, keys: Itera
             report.missing.append(key)
             continue
         value = state[key]
-        if not (is_lazy(value) or hasattr(value, "shape")):
+        if not (is_lazy(value) or _is_tensor(value)):
             report.errors.append(
                 f'While copying the parameter named "{key}", '
-                "expected metagrad.Tensor or Tensor-like object "
+                "expected torch.Tensor or Tensor-like object "
                 f"from checkpoint but received {type(value)}"
             )
             continue
@@ -104,6 +104,11 @@ def check_own(module: Module, state: Mapping[str, Any], prefix: str, keys: Itera
     report.unexpected += [key for key in keys if key != extra and key[len(prefix) :] not in own]
 
 
+def _is_tensor(value: Any) -> bool:
+    """Whether a state's value is a tensor, or of a class that answers for one."""
+    return isinstance(value, Variable) or hasattr(value, "__torch_function__")
+
+
 def _is_one_number(value: Any, tensor: Tensor) -> bool:
     """Whether a state has one number for a 0-d tensor, as it was saved before there were any."""
     return tuple(tensor.shape) == () and tuple(value.shape) == (1,)
@@ -117,9 +122,9 @@ def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool
             value: Any = state.get(key)
             if is_lazy(tensor):  # and so is the value
                 continue
-            if hasattr(value, "shape") and _is_one_number(value, tensor):
+            if _is_tensor(value) and _is_one_number(value, tensor):
                 value = value[0]
-            if not hasattr(value, "shape") or tuple(value.shape) != tuple(tensor.shape):
+            if not _is_tensor(value) or tuple(value.shape) != tuple(tensor.shape):
                 continue
             if tensor.is_meta and not assign and not getattr(value, "is_meta", False):
                 warn(

@@ -70,7 +70,8 @@ def check_count(num_workers: int) -> None:
         warn(
             f"This DataLoader will create {num_workers} worker processes in total. Our suggested max number of worker in "
             f"current system is {cores}, which is smaller than what this DataLoader is going to create. Please be aware that "
-            "excessive worker creation might get DataLoader running slow or even freeze"
+            "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to avoid "
+            "potential slowness/freeze if necessary."
         )
 
 
