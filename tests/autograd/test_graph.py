@@ -331,3 +331,15 @@ def test_a_view_written_in_place_by_name_stays_a_view(lib):
     x = lib.ones(3)
     view = x[:2]
     assert lib.nn.functional.celu(input=view, inplace=True)._is_view()
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_conditions_indices_and_numbers_are_no_neighbours(lib):
+    L = pytest.importorskip(lib)
+    x, y = L.ones(2, 2, requires_grad=True), L.zeros(2, 2)
+    results = [
+        x**2, 2**x, x**x, x * 2, x.clamp(0, 1), L.clamp(x, x, x), L.where(x > 0, x, 0.0), L.where(x > 0, x, x),
+        x.masked_fill(x > 0, 0.0),
+        x.sort()[0], x.topk(1)[0], x.max(0)[0], x.tril(), L.lerp(x, y, 0.5), L.lerp(x, y, x),
+    ]  # fmt: skip
+    assert [len(r.grad_fn.next_functions) for r in results] == [1, 1, 2, 2, 1, 3, 2, 2, 1, 1, 1, 1, 1, 2, 3]

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
-from metagrad.autograd.node_names import pytorchs_name
+from metagrad.autograd.node_names import inputs_without_an_edge, pytorchs_name
 from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute, forget
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
@@ -51,7 +51,8 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes the gradients go to, and to which of their results; ``AccumulateGrad`` stands for a leaf."""
-        return tuple([_seen_from_outside(edge) for edge in self.edges])
+        unseen = inputs_without_an_edge(self)
+        return tuple([_seen_from_outside(e) for i, e in enumerate(self.edges) if e is not None or i not in unseen])
 
     forget = forget
 

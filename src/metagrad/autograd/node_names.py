@@ -171,3 +171,23 @@ _BY_STATE: dict[str, Callable[[Any], str]] = {
     "Pow": _power, "Reshape": _reshaped, "Slice": _sliced, "Step": _of_ufunc, "Sum": _reduced, "Unfold": _unfolded,
     "Where": _chosen,
 }  # fmt: skip
+
+# Inputs that PyTorch's nodes have no edge for, as they never get a gradient: conditions, indices, numbers.
+_WITHOUT_AN_EDGE: dict[str, tuple[int, ...]] = {
+    "Where": (0,), "MaskedFill": (0, 1), "Tril": (0, 2), "Triu": (0, 2), "Clamp": (1, 2), "ClampMin": (1, 2), "ClampMax": (1, 2),
+    "Pow": (0, 1), "Lerp": (2,),
+    **dict.fromkeys((
+        "Fmod", "Sort", "Topk", "Max", "Min", "Median", "Nanmedian", "Kthvalue", "Mode", "Embedding", "Deg2Rad", "Rad2Deg",
+        "IndexFill", "Scatter", "Fill", "Zero",
+    ), (1,)),
+}  # fmt: skip
+
+
+def inputs_without_an_edge(node: Any) -> tuple[int, ...]:
+    """The numbers of a node's inputs that PyTorch's node of its name shows no neighbour for, unless they get a gradient.
+
+    >>> import metagrad
+    >>> inputs_without_an_edge(metagrad.ones(2, requires_grad=True).clamp(0, 1).grad_fn)
+    (1, 2)
+    """
+    return _WITHOUT_AN_EDGE.get(node.name().rpartition("::")[2].partition("Backward")[0], ())
