@@ -158,3 +158,24 @@ def test_errors():
         parametrize.register_parametrization(layer, "weight", Shorter())
     assert isinstance(layer.weight, nn.Parameter)
     assert parametrize.register_parametrization(layer, "weight", Shorter(), unsafe=True).weight.shape == (1, 3)
+
+
+def test_a_changed_shape_or_dtype_is_named_and_the_cache_is_counted():
+    class Row(nn.Module):
+        def forward(self, x):
+            return x[0]
+
+    class Double(nn.Module):
+        def forward(self, x):
+            return x.double()
+
+    words = "may not change the {0} of the tensor, unless `unsafe` flag is enabled.\nunparametrized {0}: {1}\n"
+    with pytest.raises(
+        ValueError, match=words.format("shape", r".*Size\(\[2, 2\]\)") + r"parametrized shape: .*Size\(\[2\]\)$"
+    ):
+        parametrize.register_parametrization(nn.Linear(2, 2), "weight", Row())
+    with pytest.raises(ValueError, match=words.format("dtype", r".*\.float32") + r"parametrized dtype: .*\.float64$"):
+        parametrize.register_parametrization(nn.Linear(2, 2), "weight", Double())
+    with parametrize.cached():
+        assert parametrize._cache_enabled == 1
+    assert parametrize._cache_enabled == 0

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from metagrad.autograd.mode import no_grad
+from metagrad.base.size import Size
 from metagrad.nn.modules.container import ModuleDict, ModuleList
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
@@ -21,20 +22,20 @@ __all__ = [
     "transfer_parametrizations_and_params", "type_before_parametrizations",
 ]  # fmt: skip
 
-_depth = 0
+_cache_enabled = 0  # how many ``cached`` are open
 _cache: dict[tuple[int, str], Any] = {}
 
 
 @contextlib.contextmanager
 def cached() -> Iterator[None]:
     """Inside, each parametrized tensor is computed once, and kept until the outermost ``cached`` ends."""
-    global _depth
-    _depth += 1
+    global _cache_enabled
+    _cache_enabled += 1
     try:
         yield
     finally:
-        _depth -= 1
-        if not _depth:
+        _cache_enabled -= 1
+        if not _cache_enabled:
             _cache.clear()
 
 
@@ -89,10 +90,12 @@ class ParametrizationList(ModuleList):
             if not isinstance(found, Tensor):
                 raise ValueError(f"A parametrization must return a tensor. Got {type(found).__name__}.")
             if found.dtype != dtype or tuple(found.shape) != tuple(shape):
-                what = "dtype" if found.dtype != dtype else "shape"
+                what, was, now = (
+                    ("dtype", dtype, found.dtype) if found.dtype != dtype else ("shape", Size(shape), found.shape)
+                )
                 raise ValueError(
-                    f"Registering a parametrization may not change the {what} of the tensor, unless `unsafe` flag is enabled: "
-                    f"{tuple(shape)} of {dtype} became {tuple(found.shape)} of {found.dtype}"
+                    f"Registering a parametrization may not change the {what} of the tensor, unless `unsafe` flag is enabled.\n"
+                    f"unparametrized {what}: {was}\nparametrized {what}: {now}"
                 )
 
     def _originals(self) -> list[Any]:
@@ -125,7 +128,7 @@ class ParametrizationList(ModuleList):
 
 def _property(name: str) -> property:
     def read(self: Any) -> Any:
-        if not _depth:
+        if not _cache_enabled:
             return self.parametrizations[name]()
         key = id(self), name
         if key not in _cache:
