@@ -78,3 +78,17 @@ def test_hooks_of_all_modules_may_be_replaced_by_a_program():
         vars(module_file).pop("_global_forward_hooks", None)
         hooks._global_forward_hooks.clear()
     assert hooks._global_backward_hooks == {}
+
+
+@pytest.mark.filterwarnings("ignore:Using non-full backward hooks:FutureWarning")
+def test_an_older_hook_on_a_module_that_takes_a_list_sees_the_gradient_of_the_last_step():
+    class First(nn.Module):
+        def forward(self, tensors):
+            return tensors[0].clone()
+
+    module, seen = First(), []
+    module.register_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input, grad_output)))
+    x = mg.ones(2, requires_grad=True)
+    module([x]).mul(3).sum().backward()
+    ((grad_input, grad_output),) = seen
+    assert [g.tolist() for g in grad_input] == [[3.0, 3.0]] and [g.tolist() for g in grad_output] == [[3.0, 3.0]]

@@ -201,7 +201,7 @@ def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], progres
         module.__dict__.get("_is_full_backward_hook", True) if module.__dict__.get("_backward_hooks") else _full[0]
     ):
         warn_of_older(given, args, output)
-        if not isinstance(output, tuple | Variable):
+        if not isinstance(output, tuple | Variable) or not (before or watch.inputs.carrying):
             return attached(module, output, after)
     return watch.around_outputs(output)
 

@@ -23,7 +23,7 @@ _ADVICE = (
 
 
 def attached(module: Any, output: Any, hooks: Sequence[Any]) -> Any:
-    """The output, a container that is no tuple, with the hooks at the node of the first tensor in it."""
+    """The output with the hooks at the node of the first tensor in it, where the whole module cannot be watched."""
     first = output
     while not isinstance(first, Variable):
         first = (
