@@ -146,3 +146,37 @@ def test_tensorboard_missing_says_what_to_install(monkeypatch):
     monkeypatch.delitem(vars(module), "SummaryWriter", raising=False)
     with pytest.raises(ImportError, match=r'pip install "metagrad\[tensorboard\]"'):
         module.SummaryWriter
+
+
+def operations(lib, program):
+    from importlib import import_module
+
+    with import_module(f"{lib.__name__}.utils.flop_counter").FlopCounterMode(display=False) as counter:
+        program(lib)
+    return counter.get_total_flops(), {n: sum(c.values()) for n, c in counter.get_flop_counts().items()}
+
+
+def trained(lib):
+    nn = lib.nn
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+    model(lib.ones(2, 1, 4, 4)).sum().backward()
+
+
+def applied(lib):
+    _ = lib.ones(2, 3, 4) @ lib.ones(2, 4, 5), lib.ones(2, 3, 4) @ lib.ones(4, 5)
+    lib.nn.ConvTranspose2d(2, 3, 3, stride=2)(lib.ones(1, 2, 4, 4))
+    lib.nn.Conv1d(4, 6, 3, groups=2)(lib.ones(2, 4, 8))
+    lib.nn.Linear(4, 3)(lib.ones(2, 5, 4))
+
+
+COUNTED = {
+    trained: (6912, {"Global": 6912, "Sequential": 6912, "Sequential.0": 4608, "Sequential.3": 2304}),
+    applied: (3312, {"Global": 3312, "ConvTranspose2d": 1728, "Conv1d": 864, "Linear": 240}),
+}
+
+
+@pytest.mark.parametrize("program", COUNTED)
+@pytest.mark.parametrize("which", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_operations_are_counted(program, which, request):
+    lib = mg if which == "metagrad" else request.getfixturevalue("torch")
+    assert operations(lib, program) == COUNTED[program]

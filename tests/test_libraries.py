@@ -255,7 +255,7 @@ class LitAutoEncoder(L.LightningModule):
 data = DataLoader(TensorDataset(torch.randn(128, 3) @ torch.randn(3, 16)), batch_size=16)
 model, where = LitAutoEncoder(), tempfile.mkdtemp()
 trainer = L.Trainer(
-    max_epochs=5, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, default_root_dir=where
+    max_epochs=5, accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=where
 )
 before = trainer.validate(model, data, verbose=False)[0]["val_loss"]
 trainer.fit(model, data, data)
@@ -711,6 +711,54 @@ for _ in range(4):
     losses[-1].backward()
     optimizer.step()
 near(torch.cat(losses), [1.25215, 1.10685, 1.06891, 1.04525], 1e-4)
+""",
+    "monai": """
+import monai
+from monai.losses import DiceLoss
+from monai.networks.nets import UNet
+from monai.transforms import Compose, RandFlip, Resize, ScaleIntensity
+torch.manual_seed(0)
+image = torch.rand(1, 20, 24)
+change = Compose([ScaleIntensity(), RandFlip(1.0, spatial_axis=0), Resize((16, 16))])
+changed = change(image)
+near(changed.array.sum(), 125.15584, 1e-2)
+x = torch.stack([torch.as_tensor(changed).as_subclass(torch.Tensor), torch.rand(1, 16, 16)])
+y = (torch.rand(2, 1, 16, 16) > 0.5).float()
+model = UNet(2, 1, 1, (4, 8), (2,), num_res_units=1, dropout=0.1)
+optimizer, losses = torch.optim.Adam(model.parameters(), lr=0.01), []
+for _ in range(4):
+    optimizer.zero_grad()
+    losses.append(DiceLoss(sigmoid=True)(model(x), y))
+    losses[-1].backward()
+    optimizer.step()
+near(torch.stack(losses), [0.458655, 0.453488, 0.44289, 0.431013], 1e-4)
+""",
+    "backpack": """
+from backpack import backpack, extend
+from backpack.extensions import BatchGrad, DiagGGNExact, KFAC, Variance
+torch.manual_seed(0)
+model = extend(nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4), nn.Sigmoid(), nn.Linear(4, 3)))
+loss = extend(nn.CrossEntropyLoss())
+x, y = torch.randn(5, 1, 6, 6), torch.tensor([0, 2, 1, 1, 0])
+with backpack(BatchGrad(), DiagGGNExact(), KFAC(mc_samples=1), Variance()):
+    loss(model(x), y).backward()
+weight = model[3].weight
+near(weight.grad_batch.sum(0), weight.grad.tolist(), 1e-6)
+found = torch.stack([weight.diag_ggn_exact.sum(), weight.variance.sum(), weight.kfac[1].trace()])
+near(found, [0.0473862, 0.00142453, 2.46126], 1e-4)
+""",
+    "rtdl_revisiting_models": """
+from rtdl_revisiting_models import FTTransformer
+torch.manual_seed(0)
+x, kinds, y = torch.randn(8, 3), torch.arange(16).reshape(8, 2) % 2, torch.randn(8, 1)
+model = FTTransformer(n_cont_features=3, cat_cardinalities=[2, 4], d_out=1, **FTTransformer.get_default_kwargs(n_blocks=1))
+optimizer, losses = model.make_default_optimizer(), []
+for _ in range(3):
+    optimizer.zero_grad()
+    losses.append(F.mse_loss(model(x, kinds), y))
+    losses[-1].backward()
+    optimizer.step()
+near(torch.stack(losses), [1.723861, 1.535407, 1.332894], 1e-4)
 """,
 }
 

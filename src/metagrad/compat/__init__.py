@@ -19,6 +19,7 @@
 ``dispatch_keys.py``        PyTorch's names for the ways to an op
 ``einops_backend.py``       einops under metagrad's own name
 ``flex_attention.py``       attention with scores and masks that are functions
+``flop_counter.py``         operations of products and convolutions, counted
 ``foreach.py``              ``_foreach_add`` and its kind: one method of several tensors
 ``functorch.py``            what ``func`` was before
 ``dynamo.py``               the compiler's settings

@@ -81,7 +81,6 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
     "serialization": "_is_zipfile",
     "utils.hooks": "unserializable_hook warn_if_has_hooks",
-    "utils.flop_counter": "FlopCounterMode",
     "autograd.function": "InplaceFunction",
     "optim": "SparseAdam",
     "utils": "swap_tensors",
@@ -154,15 +153,6 @@ class _DatasetKind(enum.IntEnum):
 def pin_memory(data: Any, device: Any = None) -> Any:
     """The batch as it is: memory is not pinned here."""
     return data
-
-
-class FlopCounterMode:
-    """The class of what counts operations, which is not here: making one raises. ``metagrad.summary`` counts parameters."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(
-            "FlopCounterMode: operations are not counted; metagrad.profiler measures time, op by op"
-        )
 
 
 class ZeroRedundancyOptimizer:

@@ -171,7 +171,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "utils.deterministic": "compat.beside",
     "utils.module_tracker": "compat.module_tracker",
     "utils.weak": "compat.weak",
-    "utils.flop_counter": "compat.beside",
+    "utils.flop_counter": "compat.flop_counter",
     "utils._foreach_utils": "compat.beside",
     "utils._device": "compat.beside",
     "version": "base.version",
