@@ -83,7 +83,8 @@ def test_results_and_gradients(monkeypatch, cell, directions, bias, sizes, dtype
     monkeypatch.setattr(cuda, "_BLOCKS", blocks)  # the fewer, the more sequences has each
     arrays, spread = arguments(cell, directions, bias, sizes, 3, 6, dtype)
     params = {"cell": cell, "sizes": sizes, "directions": directions}
-    assert gpu_layer.can_run(cell, arrays[0], sizes, spread([*arrays])[-4 * directions :], directions)
+    tensors = spread([wrap(Strict(a)) for a in arrays])
+    assert gpu_layer.can_run(cell, tensors[0].array, sizes, [], tensors[-4 * directions :], directions)
     expected = results(plain_layer, np.array, arrays, spread, **params)
     found = results(gpu_layer.GpuLayer.apply_many, lambda a: Strict(a.copy()), arrays, spread, **params)
     assert_same(found, expected, 1e-12 if dtype == "float64" else 2e-5)
@@ -140,9 +141,16 @@ def test_second_derivatives_go_step_by_step():
 
 
 def test_what_is_left_to_the_other_way():
-    x, weights = np.zeros((2, 3), np.float32), [np.zeros((8, 3)), np.zeros((8, 2)), None, None]
-    assert gpu_layer.can_run("LSTM", x, [2], weights, 1)
-    assert not gpu_layer.can_run("LSTM", x.astype(np.float16), [2], weights, 1)
-    assert not gpu_layer.can_run("LSTM", x, [2], [*weights, np.zeros((1, 2))], 1)  # a projection
-    assert not gpu_layer.can_run("LSTM", x[:0], [], weights, 1)
+    def tensors(*shapes, dtype="float32"):
+        return [None if s is None else wrap(Strict(np.zeros(s, dtype))) for s in shapes]
+
+    x, weights = Strict(np.zeros((2, 3), np.float32)), tensors((8, 3), (8, 2), None, None)
+    assert gpu_layer.can_run("LSTM", x, [2], [], weights, 1)
+    assert not gpu_layer.can_run(
+        "LSTM", x.astype(np.float16), [2], [], tensors((8, 3), (8, 2), None, None, dtype="float16"), 1
+    )
+    assert not gpu_layer.can_run("LSTM", x, [2], [], [*weights, *tensors((1, 2))], 1)  # a projection
+    assert not gpu_layer.can_run("LSTM", x[:0], [], [], weights, 1)
+    assert not gpu_layer.can_run("LSTM", x, [2], tensors((1, 2, 2), dtype="float64"), weights, 1)
+    assert not gpu_layer.can_run("LSTM", x, [2], [], [wrap(np.zeros((8, 3), np.float32)), *weights[1:]], 1)
     assert cuda.plan("LSTM", 4096, 1, 2048, 4) is None

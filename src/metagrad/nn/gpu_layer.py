@@ -18,16 +18,21 @@ from metagrad.autograd.mode import mode
 from metagrad.base.device import cupy
 from metagrad.base.typing import Array
 from metagrad.kernels.gpu_matmul import times
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.kernels.recurrent import cuda
 from metagrad.nn.fast_recurrence import plain_layer, sorted_out
 
 
-def can_run(cell: str, x: Array, sizes: Sequence[int], weights: Sequence[Any], directions: int) -> bool:
-    """Whether there are kernels for a layer over packed steps x (N, I) of a GPU.
+def can_run(
+    cell: str, x: Array, sizes: Sequence[int], states: Sequence[Any], weights: Sequence[Any], directions: int
+) -> bool:
+    """Whether there are kernels for a layer over packed steps x (N, I) of a GPU, with these tensors of states and weights.
 
-    >>> can_run("GRU", np.zeros((2, 3)), [2], [None] * 4, 1)
+    >>> can_run("GRU", np.zeros((2, 3)), [2], [], [None] * 4, 1)
     False
     """
+    if not all(t is None or (is_on_gpu(t.array) and t.array.dtype == x.dtype) for t in (*states, *weights)):
+        return False
     if x.dtype.char not in "fd" or not len(x) or len(weights) != 4 * directions or not hasattr(cupy(), "RawKernel"):
         return False
     return _dealt(cell, sizes, directions, weights[1].shape[1], x.dtype) is not None

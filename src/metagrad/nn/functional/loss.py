@@ -329,7 +329,7 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
     is_of_rows = target.array.dtype.kind in "iu" and not label_smoothing and class_dim == input.ndim - 1
-    if is_of_rows and (serves(input.array) or (is_on_gpu(input.array) and gpu_serves(input.array))):
+    if is_of_rows and (serves(input.array) or (is_on_gpu(target.array) and gpu_serves(input.array))):
         return _of_classes(CrossEntropy.apply, input, target, weight, ignore_index, reduction)
     log_p = log_softmax(input, class_dim)
     if target.array.dtype.kind in "fV" and (target.ndim == input.ndim or target.ndim == 0 == input.ndim):

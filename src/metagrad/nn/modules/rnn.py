@@ -38,14 +38,16 @@ __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 _GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 
 
-def _layer_for(cell: str, x: Any, sizes: Sequence[int], weights: Sequence[Any], directions: int) -> Any:
+def _layer_for(
+    cell: str, x: Any, sizes: Sequence[int], states: Sequence[Tensor], weights: Sequence[Any], directions: int
+) -> Any:
     """What runs a layer over an array: the CPU's kernels or a GPU's, or ordinary ops, as for complex numbers."""
     if isinstance(x, np.ndarray):
         return Layer.apply_many if x.dtype.kind != "c" else plain_layer
     if is_on_gpu(x):
         from metagrad.nn.gpu_layer import GpuLayer, can_run
 
-        if can_run(cell, x, sizes, weights, directions):
+        if can_run(cell, x, sizes, states, weights, directions):
             return GpuLayer.apply_many
     return plain_layer
 
@@ -68,7 +70,7 @@ def run_layers(
         if layer and p:
             x = dropout(x, p)
         states = [s[layer * directions : (layer + 1) * directions] for s in initial]
-        run = _layer_for(cell, x.array, sizes, own, directions)
+        run = _layer_for(cell, x.array, sizes, states, own, directions)
         x, *final = run(x, *states, *own, cell=cell, sizes=sizes, directions=directions)
         finals.append(final)
     return x, tuple(cat(parts) for parts in zip(*finals, strict=True))
