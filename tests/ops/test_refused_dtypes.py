@@ -50,6 +50,12 @@ def cases(lib):
         "cross of bools": (linalg.cross, lib.ones(3) > 0, lib.ones(3) > 0),
         "reflected bools": (F.pad, mask[None], (1, 0), "reflect"),
         "repeated bools": (F.pad, mask[None], (1, 0), "replicate"),
+        "softmax to complex numbers": (lib.softmax, half, 0, lib.complex64),
+        "log_softmax to integers": (lib.log_softmax, half, 0, lib.int64),
+        "cumsum to bools": (lambda x: lib.cumsum(x, 0, dtype=lib.bool), classes),
+        "cumprod of bools, to bools": (lambda x: lib.cumprod(x, 0, dtype=lib.bool), mask),
+        "cumsum_ of bools": (mask.cumsum_, 0),
+        "nansum to complex numbers": (lambda x: lib.nansum(x, dtype=lib.complex64), half),
         **{
             f"{name} of halves": (getattr(linalg, name), half)
             for name in ("cholesky", "svd", "det", "qr", "eigh", "inv")

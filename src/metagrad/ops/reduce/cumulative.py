@@ -18,6 +18,7 @@ from metagrad.kernels import scans
 from metagrad.kernels.libraries import accumulate
 from metagrad.kernels.reductions import is_large
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import in_single
 from metagrad.ops.out import in_its_dtype
@@ -53,7 +54,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | No
     >>> metagrad.cumsum(metagrad.tensor([1, 2, 3]), 0)
     tensor([1, 3, 6])
     """
-    return _running(Cumsum, accumulated(input, dtype), dim)
+    return _running(Cumsum, _summed("cumsum", input, dtype), dim)
 
 
 @asks_for_tensors
@@ -147,7 +148,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | N
     >>> metagrad.cumprod(metagrad.tensor([1, 2, 3]), 0)
     tensor([1, 2, 6])
     """
-    return _running(Cumprod, accumulated(input, dtype), dim)
+    return _running(Cumprod, _summed("cumprod", input, dtype), dim)
 
 
 @asks_for_tensors
@@ -161,6 +162,14 @@ def cumprod_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
     tensor([1, 2, 6])
     """
     return _written(cumprod, input, dim, dtype)
+
+
+def _summed(name: str, input: Tensor, dtype: DTypeLike) -> Tensor:
+    """The tensor in the dtype that its elements are to be joined in; NotImplementedError if that is bool."""
+    x = accumulated(input, dtype)
+    if x.array.dtype.kind == "b" and x.array.ndim and x.array.size:
+        raise unsupported(f"{name}_out_cpu", x.dtype)
+    return x
 
 
 def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLike) -> Tensor:

@@ -16,6 +16,7 @@ from metagrad.kernels.one_call import is_nan
 from metagrad.kernels.reductions import is_large
 from metagrad.ops.arguments import asks_for_tensors, axes, floating, takes_out
 from metagrad.ops.create.conversion import real
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
@@ -101,6 +102,8 @@ def nansum(
     """
     if input.array.dtype.kind == "c":
         raise NotImplementedError(f"nansum does not support complex inputs, got {input.dtype}")
+    if dtype is not None and dtypes.of(dtype).is_complex:
+        raise unsupported("nansum_cpu", dtypes.of(dtype))
     if input.array.dtype.kind in "biu":
         return total(input, dim, keepdim, dtype=dtype)
     if is_large(input.array):  # most often there is no nan, and a sum without one says so
