@@ -250,9 +250,8 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
             )
     if reduction == "mean":
         warn(
-            "reduction: 'mean' divides by the number of elements, 'batchmean' by that of rows, which is the divergence that "
-            "KL stands for: choose that one, or 'sum'",
-            UserWarning,
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only by the "
+            "batch size, and aligns with the KL div math definition: choose that one, or 'sum'"
         )
     if log_target:
         loss = target.exp() * (target - input)
