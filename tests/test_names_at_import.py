@@ -190,3 +190,17 @@ def test_kinds_of_modules_that_quantize_are_there_to_ask_for():
     assert not isinstance(mg.nn.Linear(1, 1), FakeQuantizeBase | ObserverBase)
     with pytest.raises(NotImplementedError, match="quantization is left out"):
         ObserverBase(mg.float32)
+
+
+def test_summaries_of_settings_are_written_as_lightnings_logger_writes_them(tmp_path):
+    pytest.importorskip("tensorboardX")
+    from metagrad.utils.tensorboard.summary import hparams
+
+    from metagrad.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(tmp_path))
+    for summary in hparams({"rate": 0.1}, {"loss": 1.5}):
+        writer._get_file_writer().add_summary(summary)
+    writer.close()
+    (file,) = tmp_path.iterdir()
+    assert b"rate" in file.read_bytes()

@@ -202,6 +202,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "_subclasses": "compat.fake_tensors",
     "_subclasses.fake_tensor": "compat.fake_tensors",
     "_tensor": "tensors.tensor",
+    "utils.tensorboard.summary": "utils.tensorboard",
     "utils.tensorboard.writer": "utils.tensorboard",
     "_tensor_str": "compat.tensor_str",
     "_utils": "compat.tensor_utils",

@@ -8,6 +8,7 @@ from metagrad.base.optional import need
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["SummaryWriter"]
+__path__: list[str] = []  # ``summary`` and ``writer`` are found in it, which PyTorch has in files of their own
 
 if TYPE_CHECKING:
     SummaryWriter: type[Any]
@@ -43,7 +44,9 @@ def _writer() -> type:
     return SummaryWriter
 
 
-def __getattr__(name: str) -> type:
+def __getattr__(name: str) -> Any:
+    if name == "hparams":  # which programs import from ``utils.tensorboard.summary``
+        return need("tensorboardX.summary", extra="tensorboard").hparams
     if name == "SummaryWriter":
         globals()[name] = _writer()
         return globals()[name]
