@@ -268,3 +268,21 @@ def test_what_is_guarded_is_packed_where_hooks_pack(lib, compute, packed):
     y.sum().backward()
     assert log == [*packed, *["unpacked"] * len(packed)]
     assert refusal(lambda: y.sum().backward()) == SECOND
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda L, y: y[:2].add_(3),
+        lambda L, y: y[:2].zero_(),
+        lambda L, y: y.__setitem__(slice(0, 2), 0.0),
+        lambda L, y: y[:2].copy_(L.ones(2)),
+        lambda L, y: y.view(2, 2).t().neg_(),
+    ],
+)
+def test_a_second_pass_through_a_write_to_a_view_is_refused(lib, write):
+    y = lib.ones(4, requires_grad=True).clone()
+    write(lib, y)
+    total = y.sum()
+    total.backward(retain_graph=True)
+    assert refusal(total.backward) is None and refusal(total.backward) == SECOND

@@ -401,6 +401,7 @@ def rewrite_history(target: Any, node: Function) -> None:
     base = view.base
     edges = [(base._grad_fn or base) if base._requires_grad else None, node]
     through = WriteThrough.made(edges, base.array.shape, base.array.dtype, path=view.path)
+    through.origins = (NOWHERE,)  # so that a second pass is refused, as in PyTorch
     _make_result(base, through)
     before = target._grad_fn
     target._grad_fn, target._requires_grad, view.seen = node, True, -1
