@@ -161,7 +161,10 @@ def forget(node: Any) -> None:
     (True, None, False)
     """
     kept = vars(node)
-    for name, value in list(kept.items()):
-        values = value if isinstance(value, (tuple, list)) else (value,)
-        if any(hasattr(v, "__array_ufunc__") for v in values):
+    for name, value in tuple(kept.items()):
+        kind = value.__class__
+        if kind is np.ndarray:  # as most are
             del kept[name]
+        elif kind is not int and kind is not bool and kind is not float and kind is not str:
+            if any(hasattr(v, "__array_ufunc__") for v in (value if isinstance(value, (tuple, list)) else (value,))):
+                del kept[name]
