@@ -162,11 +162,15 @@ class Shared(Function):
         return grad.reshape(self.kept) * self.chosen / self.count
 
 
-class SharedOfAll(Shared):
-    """``Shared`` over all elements: nan is chosen too, and an infinite gradient leaves what was not chosen 0."""
+class SharedByNan(Shared):
+    """``Shared`` where nan is as good as another number: those that are nan share the gradient of a nan."""
 
     def those(self, x: Array, y: Array) -> Array:
         return np.equal(x, y) | np.isnan(x) & np.isnan(y)
+
+
+class SharedOfAll(SharedByNan):
+    """``SharedByNan`` over all elements, where an infinite gradient leaves those that were not chosen 0, not nan."""
 
     def backward(self, grad: Array) -> Array:
         return np.where(self.chosen, grad.reshape(self.kept) / self.count, 0.0)

@@ -16,7 +16,7 @@ from metagrad.ops.arguments import axes, takes_exact_out
 from metagrad.ops.dtype_checks import need_no_narrowing
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.signs import ComplexSign, Sign, abs
-from metagrad.ops.reduce.extrema import amax, amin
+from metagrad.ops.reduce.extrema import SharedByNan
 from metagrad.ops.reduce.reduction import kept
 
 if TYPE_CHECKING:
@@ -96,5 +96,6 @@ def vector_norm(
         )
     x = cast_to(x, kind)
     if np.isinf(p):
-        return (amax if p > 0 else amin)(abs(x), axis, keepdim) if axis else abs(x)
+        choose = reductions.largest if p > 0 else reductions.smallest
+        return SharedByNan.apply(abs(x), axis=axis, keepdim=keepdim, choose=choose) if axis else abs(x)
     return Norm.apply(x, p=p, axis=axis, keepdim=keepdim)
