@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.mode import no_grad
+from metagrad.autograd.transforms import not_transforming
+from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.kernels import gpu_rows
 
@@ -41,3 +44,17 @@ class BatchNorm(Function):
         x, w = self.saved
         found = gpu_rows.channel_norm_backward(grad, x, *self.kept, w)
         return tuple([g if needed else None for g, needed in zip(found, self.needs, strict=True)])
+
+
+def batch_norm(
+    x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None,
+    momentum: float, eps: float, count: int,
+) -> Tensor:  # fmt: skip
+    """``BatchNorm``, which moves the running values by ``momentum``; count: the numbers of a channel."""
+    moments: list[Array] = []
+    y = BatchNorm.apply(x, weight, bias, eps=eps, moments=moments)
+    with no_grad(), not_transforming():
+        for running, value, scale in ((running_mean, moments[0], 1.0), (running_var, moments[1], count / (count - 1))):
+            if running is not None:
+                running.mul_(1 - momentum).add_(wrap(value), alpha=momentum * scale)
+    return y

@@ -275,21 +275,6 @@ def _move_both(
     _move(running_var, wrap(variance), momentum)
 
 
-def _batch_norm_on_gpu(
-    x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None,
-    momentum: float, eps: float, count: int,
-) -> Tensor:  # fmt: skip
-    from metagrad.nn.gpu_normalization import BatchNorm
-
-    moments: list[Array] = []
-    y = BatchNorm.apply(x, weight, bias, eps=eps, moments=moments)
-    with no_grad(), not_transforming():
-        for running, value, scale in ((running_mean, moments[0], 1.0), (running_var, moments[1], count / (count - 1))):
-            if running is not None:
-                running.mul_(1 - momentum).add_(wrap(value), alpha=momentum * scale)
-    return y
-
-
 @asks_for_tensors
 @composite
 @known_as("NativeBatchNorm")
@@ -340,7 +325,9 @@ def batch_norm(
     if not count:
         return _affine(input * 1, weight, bias)
     if is_on_gpu(input.array) and gpu_rows().serve(*[None if t is None else t.array for t in (input, weight, bias)]):
-        return _batch_norm_on_gpu(input, running_mean, running_var, weight, bias, momentum, eps, count)
+        from metagrad.nn import gpu_normalization
+
+        return gpu_normalization.batch_norm(input, running_mean, running_var, weight, bias, momentum, eps, count)
     if serves_channels(input.array):
         shape = tuple(input.array.shape[:2])
         moments = kernels.moments(np.require(input.array.reshape(shape[0] * shape[1], -1), None, ["C", "W"]))
