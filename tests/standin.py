@@ -578,10 +578,7 @@ def install(monkeypatch):
     """Make metagrad find CuPy, with one GPU: this file."""
     import sys
 
-    import metagrad.compat.cuda
-    import metagrad.compat.cuda.graphs  # noqa: F401
-
-    for module in ("base.device", "compat.cuda", "compat.cuda.graphs", "compat.cuda.memory", "compat.cuda.random"):
+    for module in ("base.device", "compat.cuda", "kernels.libraries", "compat.cuda.memory", "compat.cuda.random"):
         monkeypatch.setattr(sys.modules[f"metagrad.{module}"], "cupy", lambda: FakeCupy)
     monkeypatch.setattr(sys.modules["metagrad.ops.create.random"], "_of_gpus", {})  # no GPU has drawn yet
     FakeDevice.used.clear()

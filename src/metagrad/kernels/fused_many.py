@@ -18,6 +18,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import fused
 from metagrad.kernels.cuda_text import PHASES
 from metagrad.kernels.fusion import NotPointwise
+from metagrad.kernels.libraries import is_recording
 
 _THREADS = 256
 
@@ -44,8 +45,7 @@ def in_place_in_many(
 
 def _can_run() -> bool:
     """Whether kernels can be made, and a table may travel: not into work that is recorded, which would read it anew each time."""
-    module = cupy()
-    return fused.can_fuse() and hasattr(module, "RawKernel") and not module.cuda.get_current_stream().is_capturing()  # type: ignore[union-attr]
+    return fused.can_fuse() and hasattr(cupy(), "RawKernel") and not is_recording()
 
 
 def _run(formula: Callable[..., None], many: Sequence[Sequence[Array | None]], settings: Sequence[Any]) -> bool:

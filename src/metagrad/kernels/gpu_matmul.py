@@ -17,6 +17,7 @@ import numpy as np
 
 from metagrad.base.device import cupy
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_recording
 
 _WORKSPACE = 32 << 20  # bytes: what NVIDIA advises for its largest cards
 
@@ -71,7 +72,7 @@ def product(a: Array, b: Array, out: Array | None = None) -> Array | None:
     y: Any = a.data
     # cuBLAS reads columns: what it takes for bᵀ aᵀ, written column after column, is a b, row after row
     sizes = (handle, second.by_columns, first.by_columns, n, m, k, one)
-    cublas: Any = _direct() if _is_recording() else _cublas()
+    cublas: Any = _direct() if is_recording() else _cublas()
     if count == 1:
         getattr(cublas, letter + "gemm")(*sizes, x.ptr, second.line, y.ptr, first.line, zero, z.data.ptr, n)
     else:
@@ -135,10 +136,6 @@ def _lying(shape: Shape, strides: Shape, outer: Shape, size: int) -> _Matrices |
             return None
         reach = s * extent
     return _Matrices(int(by_columns), max(line, 1), step)
-
-
-def _is_recording() -> bool:
-    return bool(cupy().cuda.get_current_stream().is_capturing())  # type: ignore[union-attr]
 
 
 class _Direct:

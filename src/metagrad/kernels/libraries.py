@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.base.device import move, of_array
+from metagrad.base.device import cupy, move, of_array
 from metagrad.base.typing import Array, Index
 
 # The dtypes for which CuPy has ufunc.at, that is, an addition or a maximum that no other thread of the GPU interrupts. It has
@@ -70,6 +70,16 @@ def repeated(x: Array, shape: tuple[int, ...]) -> Array:
     view: Array = np.ndarray(shape, x.dtype, x, 0, (*(0,) * new, *steps))
     view.flags.writeable = False
     return view
+
+
+def is_recording() -> bool:
+    """Whether a GPU's current stream records what it is given, to do it later and again (``metagrad.cuda.graph``).
+
+    >>> is_recording()
+    False
+    """
+    module = cupy()
+    return module is not None and bool(module.cuda.get_current_stream().is_capturing())
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_on_gpu, is_recording
 from metagrad.optim.by_loop import Loop
 from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.together import Pairs, Task, Together
@@ -74,6 +75,11 @@ class ByElement(Together):
 
     def tasks(self, pairs: Pairs, group: dict[str, Any]) -> list[Task]:
         """The steps, a task for all parameters that are in the same one."""
+        if pairs and is_on_gpu(pairs[0][0].array) and is_recording():
+            raise RuntimeError(
+                f"Attempting CUDA graph capture of step() for an instance of {type(self).__name__}, whose numbers change from "
+                "step to step, and would be recorded as they are now. Record the rest, and call step() after replay()"
+            )
         names = self.remembered(group)
         found: dict[Any, Task] = {}
         for param, grad in pairs:

@@ -19,8 +19,9 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from metagrad.base.device import cupy, require_cupy
+from metagrad.base.device import require_cupy
 from metagrad.compat.cuda.streams import Stream
+from metagrad.kernels.libraries import is_recording
 
 
 class CUDAGraph:
@@ -112,5 +113,4 @@ def graph_pool_handle() -> Any:
 
 def is_current_stream_capturing() -> bool:
     """Whether work given now is recorded; False without a GPU."""
-    module = cupy()
-    return module is not None and bool(module.cuda.get_current_stream().is_capturing())
+    return is_recording()
