@@ -149,5 +149,7 @@ class RawKernel:
                 "float64": ctypes.c_double,
             }
             return kinds[value.dtype.name](value.item())
-        assert value == 0, "a pointer to nothing"
+        assert value.__class__ is int and value == 0, (
+            f"CuPy takes its arrays, or a pointer to nothing, not a {type(value)}"
+        )
         return ctypes.c_void_p(0)

@@ -193,7 +193,7 @@ def test_other_errors_are_raised(monkeypatch):
 
 
 def test_fusion_can_be_switched_off(monkeypatch, kernels):
-    monkeypatch.setattr(fused, "_ON", False)
+    monkeypatch.setattr("metagrad.kernels.libraries.MAKES_KERNELS", False)
     metagrad.sigmoid(metagrad.ones(3, device="cuda"))
     assert not kernels
 
@@ -213,3 +213,13 @@ def test_a_recurrent_step_is_one_kernel_each_way(cell, kernels):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
     steps = [k for k in kernels if "tanh" in k.operation]
     assert len(steps) == 2 and steps[0].operation.count("exp(") == steps[1].operation.count("exp(") > 1
+
+
+def test_zeros_of_both_signs_have_plans_of_their_own():
+    x = Strict(np.array([-1.0, 2.0, 0.25], np.float32))
+    for function in (metagrad.nan_to_num, metagrad.nn.functional.leaky_relu, metagrad.nn.functional.elu):
+        for number in (0.0, -0.0, np.float32(0.0), np.float32(-0.0)):
+            given = x if function is not metagrad.nan_to_num else Strict(np.array([np.nan, 1.0, 2.0], np.float32))
+            found = function(metagrad.autograd.variable.wrap(given), float(number)).array.get()
+            expected = function(metagrad.autograd.variable.wrap(given.get()), float(number)).array
+            np.testing.assert_array_equal(np.signbit(found), np.signbit(expected), f"{function} {number!r}")

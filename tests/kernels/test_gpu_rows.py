@@ -151,3 +151,30 @@ def test_a_step_of_many_parameters_is_one_kernel(used, name):
         found.append([p.detach().array for p in params])
     assert set(used) == {"many"} and len(used) == 3
     assert_same(found[1], found[0], "float64")
+
+
+def test_arrays_of_other_shapes_are_not_stepped_together(used):
+    params = [nn.Parameter(metagrad.ones(n, device="cuda")) for n in (3, 4)]
+    optimizer = optim.Adam(params, lr=0.1)
+    for p in params:
+        p.grad = metagrad.ones_like(p)
+    optimizer.step()
+    params[0].data = metagrad.ones(70, device="cuda")
+    for p in params:
+        p.grad = metagrad.ones_like(p)
+    with pytest.raises(ValueError, match="shape"):
+        optimizer.step()
+    assert used == ["many"]
+
+
+def test_labels_of_the_cpu_are_refused(used):
+    with pytest.raises(RuntimeError, match="same device"):
+        nn.functional.cross_entropy(metagrad.zeros(1, 3, device="cuda"), metagrad.tensor([0]))
+    assert "cross_entropy" not in used
+
+
+def test_a_norm_without_a_gradient_keeps_nothing(used):
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    found = nn.functional.layer_norm(wrap(Strict(x)), (4,)).array
+    assert used == ["layer_norm_alone"]
+    np.testing.assert_allclose(found.get(), nn.functional.layer_norm(wrap(x), (4,)).array)

@@ -102,3 +102,13 @@ def test_second_derivatives(used):
         return sum((g**2).sum() for g in grad(y.sum(), [x, w], create_graph=True))
 
     check(twice, numbers(1, 2, 5, 5), numbers(2, 2, 2, 2))
+
+
+def test_a_window_of_padding_alone(used):
+    x = numbers(1, 2, 4)
+    found = [F.max_pool1d(wrap(place(x)), 2, stride=1, padding=1, dilation=5).array for place in (np.array, Strict)]
+    assert used == ["max_pool"] and np.isneginf(found[0]).all() and np.isneginf(found[1].get()).all()
+
+
+def test_numbers_beyond_the_kernels(used):
+    assert F.max_pool1d(wrap(Strict(numbers(1, 1, 4))), 2, stride=2**31).shape == (1, 1, 1) and not used

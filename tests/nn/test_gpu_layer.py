@@ -153,4 +153,5 @@ def test_what_is_left_to_the_other_way():
     assert not gpu_layer.can_run("LSTM", x[:0], [], [], weights, 1)
     assert not gpu_layer.can_run("LSTM", x, [2], tensors((1, 2, 2), dtype="float64"), weights, 1)
     assert not gpu_layer.can_run("LSTM", x, [2], [], [wrap(np.zeros((8, 3), np.float32)), *weights[1:]], 1)
+    assert not gpu_layer.can_run("LSTM", x, [2], [], [*weights[:2], *tensors((2,), (8,))], 1)  # a bias too short
     assert cuda.plan("LSTM", 4096, 1, 2048, 4) is None

@@ -12,7 +12,6 @@ computed in float and rounded after each step, as NumPy does.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -21,6 +20,7 @@ import numpy as np
 from metagrad.base.device import cupy
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
+from metagrad.kernels import libraries
 from metagrad.kernels.cuda_text import EXPRESSIONS, HELPERS
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape, is_conversion, is_where
 
@@ -30,7 +30,6 @@ TYPES = {
     "float16": "float16", "float32": "float", "float64": "double",
 }  # fmt: skip
 _NAMES = {np.dtype(name): name for name in TYPES}  # NumPy takes a while to tell a dtype's name
-_ON = os.environ.get("METAGRAD_GPU_FUSION") != "0"
 
 
 class Text(NamedTuple):
@@ -48,7 +47,7 @@ def can_fuse() -> bool:
     >>> can_fuse() in (True, False)
     True
     """
-    return _ON and hasattr(cupy(), "ElementwiseKernel")
+    return libraries.MAKES_KERNELS and hasattr(cupy(), "ElementwiseKernel")
 
 
 class Plan(NamedTuple):
@@ -119,7 +118,7 @@ _last: dict[
 def planned_in_place(formula: Callable[..., None], arrays: Sequence[Array | None], settings: Sequence[Any]) -> InPlace:
     """A plan of a formula in place; which of the arrays it is given, and which of them it writes."""
     dtypes = [None if a is None else a.dtype for a in arrays]
-    key: Any = (formula, *dtypes, _as_key(settings))
+    key: Any = (formula, *dtypes, as_key(tuple(settings)))
     try:
         known = _last.get(key)
     except TypeError:  # a setting that is no number
@@ -140,12 +139,17 @@ def planned_in_place(formula: Callable[..., None], arrays: Sequence[Array | None
     return made
 
 
-def _as_key(settings: Sequence[Any]) -> tuple[Any, ...]:
-    """Settings as they are told apart: 0.0 and −0.0, 1 and True are not the same."""
-    return tuple(
-        _as_key(x) if x.__class__ is tuple else (x.__class__, repr(x)) if isinstance(x, (bool, int, float)) else x
-        for x in settings
-    )
+def as_key(setting: Any) -> Any:
+    """A setting as it is told apart from others: 0.0 and −0.0, 1 and True are not the same, nan is.
+
+    >>> as_key(0.0) == as_key(-0.0), as_key((1, float("nan"))) == as_key((1, float("nan")))
+    (False, True)
+    """
+    if setting.__class__ is tuple:
+        return tuple([as_key(x) for x in setting])
+    if isinstance(setting, (bool, int, float, complex, np.generic)):
+        return setting.__class__, repr(setting)
+    return setting
 
 
 @functools.cache

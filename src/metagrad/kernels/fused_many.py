@@ -18,9 +18,10 @@ from metagrad.base.typing import Array
 from metagrad.kernels import fused
 from metagrad.kernels.cuda_text import PHASES
 from metagrad.kernels.fusion import NotPointwise
-from metagrad.kernels.libraries import is_recording
+from metagrad.kernels.libraries import is_recording, makes_kernels
 
 _THREADS = 256
+_MOST = 65535  # groups of arrays that one kernel serves: so many blocks CUDA allows beside each other
 
 
 def in_place_in_many(
@@ -34,18 +35,27 @@ def in_place_in_many(
     left: list[Sequence[Array | None]] = []
     alike: defaultdict[Any, list[Sequence[Array | None]]] = defaultdict(list)
     for arrays in many:
-        fits = all(a is None or (a.flags.c_contiguous and a.dtype.char in "fd") for a in arrays)
-        key = tuple([None if a is None else (a.dtype, a.device.id) for a in arrays])
-        (alike[key] if fits and arrays[0] is not None and arrays[0].size else left).append(arrays)
-    for some in alike.values():
-        if len(some) < 2 or not _can_run() or not _run(formula, some, settings):
-            left += some
+        if _fit(arrays):
+            alike[tuple([None if a is None else (a.dtype, a.device.id) for a in arrays])].append(arrays)
+        else:
+            left.append(arrays)
+    may_travel = not is_recording()  # into work that is recorded no table may travel: it would be read anew each time
+    for whole in alike.values():
+        for first in range(0, len(whole), _MOST):
+            some = whole[first : first + _MOST]
+            if len(some) < 2 or not may_travel or not _run(formula, some, settings):
+                left += some
     return left
 
 
-def _can_run() -> bool:
-    """Whether kernels can be made, and a table may travel: not into work that is recorded, which would read it anew each time."""
-    return fused.can_fuse() and hasattr(cupy(), "RawKernel") and not is_recording()
+def _fit(arrays: Sequence[Array | None]) -> bool:
+    """Whether arrays are a GPU's, of one shape, of numbers that the kernels know, and in order in memory."""
+    first = arrays[0]
+    return (
+        first is not None
+        and first.size > 0
+        and all(a is None or (makes_kernels(a) and a.shape == first.shape and a.flags.c_contiguous) for a in arrays)
+    )
 
 
 def _run(formula: Callable[..., None], many: Sequence[Sequence[Array | None]], settings: Sequence[Any]) -> bool:

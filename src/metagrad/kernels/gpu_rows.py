@@ -18,7 +18,7 @@ import numpy as np
 from metagrad.base.device import cupy
 from metagrad.base.typing import Array
 from metagrad.kernels.cuda_text import PHASES
-from metagrad.kernels.libraries import filled, is_on_gpu
+from metagrad.kernels.libraries import filled, is_on_gpu, makes_kernels
 
 
 class _Rows(NamedTuple):
@@ -61,6 +61,11 @@ _FORMULAS = {
         [("total", "sum", "x"), ("squares", "sum", "(x - total / M) * (x - total / M)")],
         {"y": "(x - total / M) * (1 / SQRT(squares / M + eps))", "z": "(x - total / M) * (1 / SQRT(squares / M + eps)) * w + b"},
         {"r": "1 / SQRT(squares / M + eps)"},
+    ),
+    "layer_norm_alone": _Rows(
+        "x", "w b", "", "eps",
+        [("total", "sum", "x"), ("squares", "sum", "(x - total / M) * (x - total / M)")],
+        {"z": "(x - total / M) * (1 / SQRT(squares / M + eps)) * w + b"},
     ),
     "layer_norm_backward": _Rows(
         "grad y", "w", "r", "",
@@ -163,10 +168,9 @@ def serve(*arrays: Array | None) -> bool:
     False
     """
     first = arrays[0]
-    if first is None or not is_on_gpu(first) or first.dtype.char not in "fd" or not first.size:
+    if first is None or not first.size or not makes_kernels(first):
         return False
-    alike = all(a is None or (is_on_gpu(a) and a.dtype == first.dtype) for a in arrays)
-    return alike and hasattr(cupy(), "RawKernel")
+    return all(a is None or (is_on_gpu(a) and a.dtype == first.dtype) for a in arrays)
 
 
 def _run(name: str, arrays: Sequence[Array], numbers: Sequence[float] = (), labels: Array | None = None) -> list[Array]:
@@ -200,9 +204,11 @@ def softmax_backward(grad: Array, y: Array, logarithm: bool = False) -> Array:
     return _run("log_softmax_backward" if logarithm else "softmax_backward", [grad, y])[0]
 
 
-def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float) -> tuple[Array, tuple[Array, ...]]:
-    """z = w y + b, y = (x − μ) r, r = (σ² + ε)^−½ of rows x (N, M); and (y, r) for the gradient."""
+def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: bool) -> tuple[Array, tuple[Array, ...]]:
+    """z = w y + b, y = (x − μ) r, r = (σ² + ε)^−½ of rows x (N, M); and (y, r) for the gradient, if ``keep``."""
     parameters = [_or_same(w, 1, x), _or_same(b, 0, x)]
+    if not keep:
+        return _run("layer_norm_alone", [x, *parameters], [eps])[0], ()
     y, z, r = _run("layer_norm", [x, *parameters], [eps])
     return z, (y, r)
 

@@ -17,6 +17,7 @@ from metagrad.base.device import cupy
 from metagrad.base.typing import Array
 from metagrad.kernels.cuda_text import PHASES
 from metagrad.kernels.gpu_matmul import times
+from metagrad.kernels.libraries import makes_kernels
 from metagrad.kernels.windows import Windows, counts, extents, sizes
 
 _THREADS = 256
@@ -85,7 +86,7 @@ KERNEL max_pool(const NUMBER *x, NUMBER *y, long long *places, const long long t
     const int o1 = rest % count1; rest /= count1;
     const int o0 = rest % count0;
     const NUMBER *plane = x + rest / count0 * extent0 * extent1 * extent2;
-    NUMBER best = 0;
+    NUMBER best = (NUMBER)(-1.0 / 0.0);
     long long found = -1;
     for (int k0 = 0; k0 < size0; k0++) {{
       const int i0 = o0 * stride0 - low0 + k0 * step0;
@@ -153,13 +154,17 @@ def serve(x: Array, windows: Sequence[Any]) -> bool:
     False
     """
     return (
-        x.dtype.char in "fd"
+        makes_kernels(x)
         and x.size > 0
         and 0 < len(windows) <= 3
         and all(isinstance(w, Windows) for w in windows)
-        and max(*x.shape, math.prod(sizes(windows))) < 2**31
-        and hasattr(cupy(), "RawKernel")
+        and max(*x.shape, math.prod(sizes(windows)), *[_reach(w) for w in windows]) < 2**31
     )
+
+
+def _reach(w: Windows) -> int:
+    """More than any number that a kernel computes of an axis."""
+    return w.extent + abs(w.low) + abs(w.high) + max(1, w.count) * w.stride + w.reach
 
 
 def _numbers(windows: Sequence[Windows]) -> list[np.int32]:
@@ -257,4 +262,5 @@ def to_winners(g: Array, places: Array, windows: Sequence[Windows]) -> Array:
 
 def from_winners(x: Array, places: Array) -> Array:
     """The elements of planes (R, *L) at the places of the maxima: (R, *O)."""
-    return np.take_along_axis(x.reshape(len(x), -1), places.reshape(len(x), -1), 1).reshape(places.shape)
+    there = np.maximum(places.reshape(len(x), -1), 0)  # a window that saw nothing but padding has −1
+    return np.where(places < 0, 0, np.take_along_axis(x.reshape(len(x), -1), there, 1).reshape(places.shape))

@@ -72,6 +72,21 @@ def repeated(x: Array, shape: tuple[int, ...]) -> Array:
     return view
 
 
+MAKES_KERNELS = os.environ.get("METAGRAD_GPU_FUSION") != "0"
+
+
+def makes_kernels(x: Array) -> bool:
+    """Whether kernels of our own serve an array: float32 or float64, on the GPU in use; METAGRAD_GPU_FUSION=0 wants none.
+
+    >>> makes_kernels(np.zeros(2))
+    False
+    """
+    if not MAKES_KERNELS or not is_on_gpu(x) or x.dtype.char not in "fd":
+        return False
+    module: Any = cupy()
+    return hasattr(module, "RawKernel") and of_array(x).index == module.cuda.Device().id
+
+
 def is_recording() -> bool:
     """Whether a GPU's current stream records what it is given, to do it later and again (``metagrad.cuda.graph``).
 

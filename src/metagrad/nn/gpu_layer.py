@@ -18,7 +18,7 @@ from metagrad.autograd.mode import mode
 from metagrad.base.device import cupy
 from metagrad.base.typing import Array
 from metagrad.kernels.gpu_matmul import times
-from metagrad.kernels.libraries import is_on_gpu
+from metagrad.kernels.libraries import is_on_gpu, makes_kernels
 from metagrad.kernels.recurrent import cuda
 from metagrad.nn.fast_recurrence import plain_layer, sorted_out
 
@@ -33,9 +33,15 @@ def can_run(
     """
     if not all(t is None or (is_on_gpu(t.array) and t.array.dtype == x.dtype) for t in (*states, *weights)):
         return False
-    if x.dtype.char not in "fd" or not len(x) or len(weights) != 4 * directions or not hasattr(cupy(), "RawKernel"):
+    if not len(x) or len(weights) != 4 * directions or not makes_kernels(x):
         return False
-    return _dealt(cell, sizes, directions, weights[1].shape[1], x.dtype) is not None
+    hidden, shapes = weights[1].array.shape[-1], []
+    for _ in range(directions):
+        rows = cuda.GATES[cell] * hidden
+        shapes += [(rows, x.shape[1]), (rows, hidden), (rows,), (rows,)]
+    if any(t is not None and t.array.shape != shape for t, shape in zip(weights, shapes, strict=True)):
+        return False
+    return _dealt(cell, sizes, directions, hidden, x.dtype) is not None
 
 
 def _dealt(cell: str, sizes: Sequence[int], directions: int, hidden: int, dtype: np.dtype[Any]) -> cuda.Plan | None:

@@ -126,6 +126,8 @@ def _rows(task: Task, copies: list[_Copies], many: int) -> list[Arrays]:
 
 def _not_on_gpu(task: Task) -> Sequence[Arrays]:
     """The arrays of a task that are left when a GPU's are done together."""
+    if task.arrays and task.arrays[0][0].__class__ is np.ndarray:
+        return task.arrays
     there = [arrays for arrays in task.arrays if is_on_gpu(arrays[0])]
     if not there:
         return task.arrays

@@ -77,7 +77,7 @@ class LayerNorm(Function):
         self.save(x, w)
         self.eps = eps
         if is_on_gpu(x) and gpu_rows().serve(x, w, b):
-            z, self.kept = gpu_rows().layer_norm(x, w, b, eps)
+            z, self.kept = gpu_rows().layer_norm(x, w, b, eps, keep=any(self.needs))
             return z
         z, self.kept = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
         return in_order(z)

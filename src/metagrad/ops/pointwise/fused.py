@@ -97,7 +97,9 @@ def forward_on_gpu(node: Function, forward: Callable[..., Any], inputs: Sequence
         parts = (len(results) if is_tuple else None, len(noting.saved), list(noting.__dict__))
         return noted.plan([*results, *noting.saved, *noting.__dict__.values()]), parts
 
-    found = _computed(note, (node.__class__, "forward", *node.needs, *params.items()), inputs)
+    found = _computed(
+        note, (node.__class__, "forward", *node.needs, *[(name, _kind(x, ())) for name, x in params.items()]), inputs
+    )
     if found is None:
         return forward(node, *inputs, **params)
     values, (count, saved, names) = found
@@ -155,7 +157,7 @@ def _kind(x: Any, values: Sequence[Any]) -> Any:
     """What a plan depends on of a value: an array's dtype, and whether it comes before; a number itself."""
     if is_on_gpu(x):
         return x.dtype, next(i for i, y in enumerate(values) if y is x)
-    return (x.__class__, repr(x)) if isinstance(x, (bool, int, float, complex)) else x
+    return fused.as_key(x)
 
 
 def _like(node: Function) -> Function:
