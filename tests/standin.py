@@ -578,6 +578,9 @@ def install(monkeypatch):
     """Make metagrad find CuPy, with one GPU: this file."""
     import sys
 
+    import metagrad.compat.cuda.memory
+    import metagrad.compat.cuda.random  # noqa: F401
+
     for module in ("base.device", "compat.cuda", "kernels.libraries", "compat.cuda.memory", "compat.cuda.random"):
         monkeypatch.setattr(sys.modules[f"metagrad.{module}"], "cupy", lambda: FakeCupy)
     monkeypatch.setattr(sys.modules["metagrad.ops.create.random"], "_of_gpus", {})  # no GPU has drawn yet
