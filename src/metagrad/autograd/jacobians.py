@@ -58,7 +58,7 @@ def unit(like: Any, k: int, value: complex = 1) -> Any:
     array([[0., 1.],
            [0., 0.]])
     """
-    found = np.zeros(like.shape, like.dtype)
+    found = np.zeros(like.shape, like.dtype, like=like)
     found.reshape(-1)[k] = value
     return found
 
@@ -88,7 +88,7 @@ def _numerical(run: Callable[[], Any], x: Any, eps: float) -> Any:
             step = unit(original, k, eps)
             with no_grad():
                 x.array = original + step
-                ahead = np.array(run().array)
+                ahead = run().array.copy()
                 x.array = original - step
                 rows.append(((ahead - run().array) / (2 * eps)).reshape(-1))
     finally:

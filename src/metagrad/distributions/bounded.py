@@ -164,7 +164,9 @@ class ContinuousBernoulli(ExponentialFamily):
         return selection.where(near, 1 / 12 - (1 / 240 - small**2 / 6048) * small**2, exact)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.icdf(sampling.rand(self._extended_shape(sample_shape), dtype=self._param.dtype))
+        return self.icdf(
+            sampling.rand(self._extended_shape(sample_shape), dtype=self._param.dtype, device=self._param.device)
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         value, t = self._checked(value, self._param.dtype), self.logits

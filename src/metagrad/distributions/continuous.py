@@ -64,7 +64,7 @@ class Normal(LocationScale, ExponentialFamily):
         return self.scale**2
 
     def _standard(self, shape: Sequence[int]) -> Tensor:
-        return sampling.randn(shape)
+        return sampling.randn(shape, device=self.loc.device)
 
     def log_prob(self, value: Tensor) -> Tensor:
         return -(self._z(value) ** 2) / 2 - self.scale.log() - math.log(math.sqrt(2 * math.pi))
@@ -98,7 +98,7 @@ class Laplace(LocationScale):
         return 2 * self.scale**2
 
     def _standard(self, shape: Sequence[int]) -> Tensor:
-        u = sampling.rand(shape) - 0.5
+        u = sampling.rand(shape, device=self.loc.device) - 0.5
         return -u.sign() * exponential.log1p(-2 * u.abs())
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class Cauchy(LocationScale):
         return self.loc
 
     def _standard(self, shape: Sequence[int]) -> Tensor:
-        return creation.empty(shape, dtype=self.loc.dtype).cauchy_()
+        return creation.empty(shape, dtype=self.loc.dtype, device=self.loc.device).cauchy_()
 
     def log_prob(self, value: Tensor) -> Tensor:
         return -math.log(math.pi) - self.scale.log() - exponential.log1p(self._z(value) ** 2)
@@ -332,9 +332,9 @@ class Uniform(Distribution):
         return (self.high - self.low) ** 2 / 12
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.low + sampling.rand(self._extended_shape(sample_shape), dtype=self.low.dtype) * (
-            self.high - self.low
-        )
+        return self.low + sampling.rand(
+            self._extended_shape(sample_shape), dtype=self.low.dtype, device=self.low.device
+        ) * (self.high - self.low)
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
@@ -382,7 +382,12 @@ class Exponential(ExponentialFamily):
         return self.rate**-2
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return creation.empty(self._extended_shape(sample_shape), dtype=self.rate.dtype).exponential_() / self.rate
+        return (
+            creation.empty(
+                self._extended_shape(sample_shape), dtype=self.rate.dtype, device=self.rate.device
+            ).exponential_()
+            / self.rate
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         return self.rate.log() - self.rate * self._checked(value)

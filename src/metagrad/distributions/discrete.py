@@ -111,7 +111,9 @@ class Bernoulli(Binary, ExponentialFamily):
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        values = ranges.arange(2, dtype=self._param.dtype).view(-1, *[1] * len(self._batch_shape))
+        values = ranges.arange(2, dtype=self._param.dtype, device=self._param.device).view(
+            -1, *[1] * len(self._batch_shape)
+        )
         return values.expand(-1, *self._batch_shape) if expand else values
 
 
@@ -151,7 +153,7 @@ class Geometric(Binary):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         p = self._expanded(sample_shape)
-        u = sampling.rand(p.shape, dtype=p.dtype).clamp(min=finfo(p.dtype).tiny)
+        u = sampling.rand(p.shape, dtype=p.dtype, device=p.device).clamp(min=finfo(p.dtype).tiny)
         return (u.log() / (-p).log1p()).floor()
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -215,7 +217,9 @@ class Binomial(OfTrials):
         most = int(self.total_count.max())
         if not bool((self.total_count == most).all()):
             raise NotImplementedError("Inhomogeneous total count not supported by `enumerate_support`.")
-        values = ranges.arange(most + 1, dtype=self._param.dtype).view(-1, *[1] * len(self._batch_shape))
+        values = ranges.arange(most + 1, dtype=self._param.dtype, device=self._param.device).view(
+            -1, *[1] * len(self._batch_shape)
+        )
         return values.expand(-1, *self._batch_shape) if expand else values
 
     def entropy(self) -> Tensor:
@@ -301,7 +305,7 @@ class Categorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return creation.full(self._batch_shape, math.nan, dtype=self._param.dtype)
+        return creation.full(self._batch_shape, math.nan, dtype=self._param.dtype, device=self._param.device)
 
     variance = mean
 
@@ -325,7 +329,7 @@ class Categorical(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """All classes, along a new first dimension."""
-        values = ranges.arange(self._num_events).view(-1, *[1] * len(self._batch_shape))
+        values = ranges.arange(self._num_events, device=self._param.device).view(-1, *[1] * len(self._batch_shape))
         return values.expand(-1, *self._batch_shape) if expand else values
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
+from metagrad.base.device import CPU, move, of_array
 from metagrad.base.typing import Array
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
@@ -35,8 +36,8 @@ class StandardGamma(Function):
     """x from the gamma distribution of shape a and rate 1, at least the least positive number, for its logarithm's sake."""
 
     def forward(self, a: Array) -> Array:
-        drawn = numpy_generator().standard_gamma(a)
-        x = np.maximum(drawn, np.finfo(a.dtype).tiny).astype(a.dtype)
+        drawn = numpy_generator().standard_gamma(move(a, CPU))
+        x = move(np.maximum(drawn, np.finfo(a.dtype).tiny).astype(a.dtype), of_array(a))
         self.save(a, x)
         return x
 
@@ -45,7 +46,7 @@ class StandardGamma(Function):
         if isinstance(grad, Variable):
             raise RuntimeError("the gradient of a gamma sample cannot be differentiated again")
         a, x = self.saved
-        return grad * gamma_slope(a, x)
+        return grad * move(gamma_slope(move(a, CPU), move(x, CPU)), of_array(a))
 
 
 def gamma_slope(a: Array, x: Array) -> Array:
@@ -285,7 +286,7 @@ class StudentT(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        normal = sampling.randn(shape, dtype=self.df.dtype)
+        normal = sampling.randn(shape, dtype=self.df.dtype, device=self.df.device)
         chi2 = 2 * standard_gamma(self.df / 2, shape)
         return self.loc + self.scale * normal * exponential.rsqrt(chi2 / self.df)
 

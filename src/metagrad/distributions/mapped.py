@@ -210,7 +210,9 @@ class GeneralizedPareto(Distribution):
         return selection.where(zero, -z, -exponential.log1p(k * z) / k)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.icdf(sampling.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
+        return self.icdf(
+            sampling.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         zero, k = self._shape()

@@ -46,7 +46,7 @@ class Wishart(WithCovariance, ExponentialFamily):
         self._given = name_of_matrix(covariance_matrix, precision_matrix)
         (own,) = broadcast_all(df)
         batch, p = broadcasting.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
-        self.df, self._unbroadcasted_scale_tril = own.to(lower.dtype).expand(batch), lower
+        self.df, self._unbroadcasted_scale_tril = own.to(lower).expand(batch), lower
         if bool((self.df <= p - 1).any()):
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
         super().__init__(batch, (p, p), validate_args)
@@ -89,12 +89,14 @@ class Wishart(WithCovariance, ExponentialFamily):
 
     def _steps(self) -> Tensor:
         """n / 2, (n - 1) / 2, …, (n - p + 1) / 2."""
-        return (self.df.unsqueeze(-1) - ranges.arange(self._event_shape[0], dtype=self.df.dtype)) / 2
+        return (
+            self.df.unsqueeze(-1) - ranges.arange(self._event_shape[0], dtype=self.df.dtype, device=self.df.device)
+        ) / 2
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         diagonal = (2 * standard_gamma(self._steps(), shape[:-1])).sqrt()
-        factor = sampling.randn(shape, dtype=self.df.dtype).tril(-1) + diagonal.diag_embed()
+        factor = sampling.randn(shape, dtype=self.df.dtype, device=self.df.device).tril(-1) + diagonal.diag_embed()
         root = self.scale_tril @ factor
         return root @ root.mT
 
@@ -135,11 +137,12 @@ class LKJCholesky(Distribution):
         super().__init__(self.concentration.shape, (dim, dim), validate_args)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        kind, shape = self.concentration.dtype, self._extended_shape(sample_shape)
-        row = ranges.arange(self.dim, dtype=kind).clamp(min=1)  # the first has no length
+        shape = self._extended_shape(sample_shape)
+        kind, device = self.concentration.dtype, self.concentration.device
+        row = ranges.arange(self.dim, dtype=kind, device=device).clamp(min=1)  # the first has no length
         outer = self.concentration.detach().unsqueeze(-1) + 0.5 * (self.dim - 1 - row)
         length = Beta(0.5 * row, outer, validate_args=False).sample(sample_shape).unsqueeze(-1)
-        direction = sampling.randn(shape, dtype=kind).tril(-1)
+        direction = sampling.randn(shape, dtype=kind, device=device).tril(-1)
         norm = (direction**2).sum(-1, keepdim=True).sqrt()
         lower = length.sqrt() * direction / norm.masked_fill(norm == 0, 1)
         rest = (1 - (lower**2).sum(-1)).clamp(min=finfo(kind).tiny)
@@ -147,7 +150,9 @@ class LKJCholesky(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         diagonal, n = self._checked(value).diagonal(dim1=-2, dim2=-1)[..., 1:], self.dim - 1
-        power = 2 * (self.concentration - 1).unsqueeze(-1) + ranges.arange(n - 1, -1, -1, dtype=value.dtype)
+        power = 2 * (self.concentration - 1).unsqueeze(-1) + ranges.arange(
+            n - 1, -1, -1, dtype=value.dtype, device=value.device
+        )
         alpha = self.concentration + 0.5 * n
         norm = (
             0.5 * n * math.log(math.pi) + gamma_functions.mvlgamma(alpha - 0.5, n) - gamma_functions.lgamma(alpha) * n

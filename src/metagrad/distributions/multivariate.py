@@ -119,7 +119,7 @@ class MultivariateNormal(WithCovariance):
         return (self.scale_tril**2).sum(-1)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        noise = sampling.randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
+        noise = sampling.randn(self._extended_shape(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def _half_log_det(self) -> Tensor:
@@ -195,9 +195,9 @@ class LowRankMultivariateNormal(Distribution):
         return scaled, linalg.cholesky(one + scaled @ self.cov_factor)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        shape, kind = self._extended_shape(sample_shape), self.loc.dtype
-        few = sampling.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=kind)
-        own = sampling.randn(shape, dtype=kind)
+        shape, kind, device = self._extended_shape(sample_shape), self.loc.dtype, self.loc.device
+        few = sampling.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=kind, device=device)
+        own = sampling.randn(shape, dtype=kind, device=device)
         return self.loc + (self.cov_factor @ few.unsqueeze(-1)).squeeze(-1) + self.cov_diag.sqrt() * own
 
     def _half_log_det(self, lower: Tensor) -> Tensor:

@@ -100,7 +100,9 @@ class OneHotCategorical(_OfClasses):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         n = self._categorical._num_events
-        values = creation.eye(n, dtype=self.probs.dtype).view(n, *[1] * len(self.batch_shape), n)
+        values = creation.eye(n, dtype=self.probs.dtype, device=self.probs.device).view(
+            n, *[1] * len(self.batch_shape), n
+        )
         return values.expand(n, *self.batch_shape, n) if expand else values
 
 

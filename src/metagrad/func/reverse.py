@@ -14,6 +14,7 @@ from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.targets import nodes_behind
 from metagrad.autograd.transforms import not_transforming, owning, transforming
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.device import move, of_array
 from metagrad.func.mapping import vmap
 from metagrad.func.tangents import jacfwd
 from metagrad.func.trees import Numbers, Tree, check_differentiable, check_real, split, tensors_of, with_aux, zeros_like
@@ -101,8 +102,7 @@ class _Pull:
         def pull(v: Any) -> tuple[Tensor, ...]:
             return tuple(self([*zeros[:which], v, *zeros[which + 1 :]]))
 
-        units = np.zeros((stop - start, y.array.size), y.array.dtype)
-        units[np.arange(stop - start), np.arange(start, stop)] = 1
+        units = move(np.eye(stop - start, y.array.size, start, y.array.dtype), of_array(y.array))
         return list(vmap(pull, randomness="same")(wrap(units.reshape((stop - start, *y.shape)))))
 
 

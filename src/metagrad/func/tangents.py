@@ -12,6 +12,7 @@ from metagrad.autograd.forward import Level
 from metagrad.autograd.forward_ad import made_dual, without
 from metagrad.autograd.transforms import owning, transforming
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.device import move, of_array
 from metagrad.func.mapping import vmap
 from metagrad.func.trees import Numbers, Tree, check_real, split, tensors_of, with_aux, zeros_like
 from metagrad.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
@@ -131,7 +132,7 @@ def _columns(push: Callable[..., tuple[Tensor, ...]], i: int, leaves: Sequence[A
     zeros, x = [zeros_like(leaf) for leaf in leaves], leaves[i]
     if not x.array.size:
         return [y.detach().new_zeros((*y.shape, *x.shape)) for y in push(*zeros)]
-    units = wrap(np.eye(x.array.size, dtype=x.array.dtype).reshape((-1, *x.shape)))
+    units = wrap(move(np.eye(x.array.size, dtype=x.array.dtype), of_array(x.array)).reshape((-1, *x.shape)))
     columns = vmap(lambda v: push(*zeros[:i], v, *zeros[i + 1 :]), randomness=randomness)(units)
     return [y.movedim(0, -1).reshape((*y.shape[1:], *x.shape)) for y in columns]
 

@@ -28,7 +28,7 @@ def additive(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
     if mask is None:
         return None
     if mask.array.dtype.kind == "b":
-        return zeros(*mask.shape, dtype=like.dtype).masked_fill(mask, -math.inf)
+        return zeros(*mask.shape, dtype=like.dtype, device=mask.device).masked_fill(mask, -math.inf)
     if mask.array.dtype.kind not in "fV":
         raise AssertionError(f"only bool and floating types of {name} are supported, got {mask.dtype}")
     return mask

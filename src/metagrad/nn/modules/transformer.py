@@ -57,7 +57,8 @@ def _is_causal(mask: Tensor | None, is_causal: bool | None, size: int) -> bool:
     m = mask.array
     if m.shape != (size, size):
         return False
-    above = np.arange(size) > np.arange(size)[:, None]
+    place = np.arange(size, like=m)
+    above = place > place[:, None]
     return bool((m == (above if m.dtype.kind == "b" else np.where(above, -np.inf, 0))).all())
 
 

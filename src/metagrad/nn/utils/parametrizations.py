@@ -158,7 +158,7 @@ class _Orthogonal(Module):
             if self.orthogonal_map == "matrix_exp":
                 q = matrix_exp(a)
             else:
-                one = eye(n, dtype=a.dtype)
+                one = eye(n, dtype=a.dtype, device=a.device)
                 q = solve(one - a * 0.5, one + a * 0.5)
             q = q[..., :k]
         base = self._buffers.get("base")

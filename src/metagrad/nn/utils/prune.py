@@ -263,7 +263,7 @@ class RandomStructured(BasePruningMethod):
 
     def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the channels to remove."""
-        return topk(rand(t.shape[self.dim]), count, largest=False)[1]
+        return topk(rand(t.shape[self.dim], device=t.device), count, largest=False)[1]
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The mask without the chosen channels.

@@ -216,4 +216,5 @@ def multinomial(
         found = np.minimum(np.reshape(below, drawn.shape), rows.shape[1] - 1)  # with no rows at all too
     else:  # of exponential waiting times with the weights as rates, the shortest (Efraimidis and Spirakis 2006)
         found = np.argsort(-rows / stream.exponential(1.0, rows.shape), axis=1, kind="stable")[:, :num_samples]
-    return wrap(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))
+    indices = found.astype(np.int64).reshape((*weights.shape[:-1], num_samples))
+    return wrap(move(indices, of_array(input.array)))

@@ -32,7 +32,7 @@ from metagrad.base.layouts import contiguous_format
 from metagrad.base.result_order import laid_out_by, laid_out_by_indexed
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.kernels.copying import copied_in_order
-from metagrad.kernels.libraries import is_writable, repeats_elements, repeats_opened
+from metagrad.kernels.libraries import beside, is_writable, repeats_elements, repeats_opened
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
@@ -270,7 +270,7 @@ def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumula
     """
     if not isinstance(values, Variable):
         raise NotATensor(f"index_put(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
-    index, _ = plain(tuple(indices))
+    index = beside(plain(tuple(indices))[0], input.array)
     check_source(input, None if accumulate else index, values)
     written = (PutAdd if accumulate else Put).apply(input, cast_to(values, input.dtype), index=index)
     lies_in(written, laid_out_by(written.array, input.array))

@@ -96,7 +96,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     """
     check_extent("nonzero", input)
     if input.array.ndim == 0 and not as_tuple:
-        return wrap(np.zeros((int(input.array != 0), 0), np.int64))
+        return wrap(np.zeros((int(input.array != 0), 0), np.int64, like=input.array))
     x = input.array.reshape(input.array.shape or (1,))
     found = masks.nonzero(x) if isinstance(x, np.ndarray) else np.nonzero(x)
     if as_tuple:
