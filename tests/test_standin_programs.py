@@ -78,6 +78,41 @@ def parts_of_layers(device):
     return [layer.weight.detach(), pruned.weight_mask.sum()]
 
 
+@program
+def numbers_of_the_cpu(device):
+    x, c = numbers(2, 3, device=device), metagrad.tensor(0.5)
+    return [x == c, c < x, metagrad.isclose(x, c), metagrad.where(x > c, x, c), x.clamp(min=c), x.lerp(x, c)]
+
+
+@program
+def gradients_that_are_checked(device):
+    x, w = (numbers(3, 2, device=device, seed=s).double().requires_grad_() for s in (0, 1))
+    assert metagrad.autograd.gradcheck(lambda x, w: metagrad.tanh(x @ w.T), (x, w), check_forward_ad=True)
+    assert metagrad.autograd.gradcheck(lambda x: x.sin(), (x,), fast_mode=True, check_batched_grad=True)
+    assert metagrad.autograd.gradgradcheck(lambda x: (x**3).sum(), (x,), gen_non_contig_grad_outputs=True)
+    z = (numbers(2, device=device) * 1j).to(metagrad.complex128).requires_grad_()
+    assert metagrad.autograd.gradcheck(lambda z: z * z.conj(), (z,))
+    return []
+
+
+@program
+def tensors_are_made(device):
+    x = numbers(3, device=device)
+    shown = metagrad.asarray(np.ones(2), device=device)
+    strided = metagrad.empty_strided((2, 3), (1, 2), device=device).fill_(1)
+    assert x.data_ptr() != 0 and x[1:].data_ptr() == x.data_ptr() + 4
+    return [shown, strided, metagrad.ones(2, dtype=metagrad.int64).type_as(x), x.to(x.device)]
+
+
+@program
+def a_causal_bias(device):
+    from metagrad.nn.attention.bias import causal_lower_right, causal_upper_left
+
+    q = numbers(2, 2, 4, 8, device=device)
+    attend = nn.functional.scaled_dot_product_attention
+    return [attend(q, q, q, causal_upper_left(4, 4)), attend(q[:, :, :2], q, q, attn_mask=causal_lower_right(2, 4))]
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program(name):
     expected, found = PROGRAMS[name]("cpu"), PROGRAMS[name]("cuda")
@@ -86,3 +121,82 @@ def test_a_program(name):
         assert isinstance(ours.array, Strict), f"result {i} is not on the device"
         assert ours.dtype is theirs.dtype
         np.testing.assert_allclose(ours.cpu().numpy(), theirs.numpy(), 1e-4, 1e-5, err_msg=f"result {i}")
+
+
+def test_types_by_name():
+    x = metagrad.ones(2, device="cuda")
+    assert x.type() == "metagrad.cuda.FloatTensor" and x.half().type() == "metagrad.cuda.HalfTensor"
+    assert x.type("metagrad.DoubleTensor").device.type == "cpu"
+    assert metagrad.ones(2).type("metagrad.cuda.LongTensor").type() == "metagrad.cuda.LongTensor"
+    assert metagrad.ones(2).type(metagrad.cuda.HalfTensor).is_cuda and x.type(metagrad.float64).is_cuda
+    assert metagrad.ones(2).type_as(x).is_cuda and not x.type_as(metagrad.ones(1)).is_cuda
+
+
+def test_a_tensor_of_the_device_is_no_array_of_numpys():
+    with pytest.raises(TypeError, match="can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu"):
+        metagrad.ones(2, device="cuda").numpy()
+
+
+APART = {
+    "add": lambda x, c: x + c,
+    "eq": lambda x, c: x == c,
+    "less": lambda x, c: c < x,
+    "gather": lambda x, c: x.gather(1, metagrad.tensor([[0], [1]])),
+    "scatter": lambda x, c: x.scatter(1, metagrad.tensor([[0], [1]]), 1.0),
+    "scatter_reduce": lambda x, c: x.scatter_reduce(0, metagrad.tensor([[0]]), x, "sum"),
+    "index_select": lambda x, c: x.index_select(0, metagrad.tensor([0])),
+    "index_fill": lambda x, c: x.index_fill(0, metagrad.tensor([0]), 1.0),
+    "take": lambda x, c: metagrad.take(x, metagrad.tensor([0])),
+    "take_along_dim": lambda x, c: metagrad.take_along_dim(x, metagrad.tensor([[0], [1]]), 1),
+    "put_": lambda x, c: x.put_(metagrad.tensor([0]), x[0, :1]),
+    "masked_select": lambda x, c: c.masked_select(x > 0),
+    "masked_scatter": lambda x, c: x.masked_scatter(c > 0, x),
+    "an index": lambda x, c: c[metagrad.tensor([0], device="cuda")],
+    "a mask": lambda x, c: c[x > 0],
+    "searchsorted": lambda x, c: metagrad.searchsorted(x, c),
+    "bucketize": lambda x, c: metagrad.bucketize(x, c[0]),
+    "isclose": lambda x, c: metagrad.isclose(x, c),
+    "allclose": lambda x, c: metagrad.allclose(x, c),
+    "equal": lambda x, c: metagrad.equal(x, c),
+    "fmod": lambda x, c: metagrad.fmod(x, c),
+    "repeat_interleave": lambda x, c: metagrad.repeat_interleave(x, metagrad.tensor([1, 2]), 0),
+    "bincount": lambda x, c: metagrad.bincount(metagrad.tensor([1, 2], device="cuda"), c[:, 0]),
+    "embedding": lambda x, c: nn.functional.embedding(metagrad.tensor([0]), x),
+    "embedding_bag": lambda x, c: nn.functional.embedding_bag(metagrad.tensor([[0]]), x),
+    "grid_sample": lambda x, c: nn.functional.grid_sample(
+        x[None, None], metagrad.zeros(1, 2, 2, 2), align_corners=False
+    ),
+    "out": lambda x, c: metagrad.add(x, x, out=c),
+    "out of the device": lambda x, c: metagrad.add(c, c, out=x),
+    "cat": lambda x, c: metagrad.cat([x, c]),
+    "a layer": lambda x, c: nn.Linear(3, 2)(x),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_tensors_of_two_devices_do_not_meet(name):
+    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device, but found at least two dev"):
+        APART[name](metagrad.ones(2, 3, device="cuda"), metagrad.ones(2, 3))
+
+
+def test_draws_of_the_cpu_by_a_generator_of_the_device():
+    half, generator = metagrad.full((40,), 0.5, device="cuda"), metagrad.Generator("cuda")
+
+    def drawn():
+        generator.manual_seed(3)
+        found = [metagrad.multinomial(half, 9, generator=generator), metagrad.poisson(half * 9, generator=generator)]
+        return [*found, metagrad.binomial(half * 40, half, generator=generator)]
+
+    before = metagrad.get_rng_state().tolist()
+    first, second = drawn(), drawn()
+    assert all(isinstance(a.array, Strict) and a.tolist() == b.tolist() for a, b in zip(first, second))
+    assert metagrad.multinomial(half, 9, generator=generator).tolist() != first[0].tolist()
+    assert metagrad.get_rng_state().tolist() == before, "the CPU's stream moved"
+
+
+def test_a_loader_whose_order_the_device_draws():
+    data = metagrad.utils.data
+    for generator in (None, metagrad.Generator("cuda"), metagrad.Generator()):
+        with metagrad.device("cuda"):
+            loader = data.DataLoader(metagrad.arange(9), 4, shuffle=True, generator=generator)
+            assert sorted(x for batch in loader for x in batch.tolist()) == [*range(9)]

@@ -7,6 +7,7 @@ gradients back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,24 +31,34 @@ class Move(Function):
         return Move.on(grad, to=self.home)
 
 
-def beside_gpu(inputs: tuple[Any, ...], refused: Exception) -> list[Any]:
+def apart(values: Iterable[Any]) -> RuntimeError | None:
+    """What to raise where tensors or arrays with dimensions are on a GPU and on the CPU, in PyTorch's words; None if they are not.
+
+    >>> apart([np.zeros(2), 1.0])
+    """
+    arrays = [unwrap(x) for value in values for x in (value if isinstance(value, (tuple, list)) else (value,))]
+    gpu = next((of_array(a) for a in arrays if is_on_gpu(a)), None)
+    if gpu is None or not any(isinstance(a, np.ndarray) and a.ndim for a in arrays):
+        return None
+    return RuntimeError(
+        f"Expected all tensors to be on the same device, but found at least two devices, {gpu} and cpu! Move them with .to()"
+    )
+
+
+def beside_gpu(inputs: tuple[Any, ...], refused: Exception, params: Mapping[str, Any]) -> list[Any]:
     """The inputs of an op with the CPU's 0-d tensors moved to the GPU of the others. Raises ``refused`` if that changes nothing.
 
-    That a GPU is full, or that tensors are of two devices, is said in PyTorch's words.
+    That a GPU is full, or that tensors, or the indices among the parameters, are of two devices, is said in PyTorch's words.
     """
     if isinstance(refused, MemoryError):
         raise out_of_memory(refused)
+    if (mixed := apart((*inputs, *params.values()))) is not None:
+        raise mixed
     of_gpu = [unwrap(x) for x in inputs if is_on_gpu(unwrap(x))]
     is_number = [isinstance(a, np.ndarray) and not a.ndim for a in map(unwrap, inputs)]
-    if not of_gpu:
+    if not of_gpu or not any(is_number):
         raise refused
     to = of_array(of_gpu[0])
-    if any(isinstance(unwrap(x), np.ndarray) and unwrap(x).ndim for x in inputs):
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, {to} and cpu! Move them with .to()"
-        )
-    if not any(is_number):
-        raise refused
     return [_moved(x, to) if number else x for x, number in zip(inputs, is_number, strict=True)]
 
 

@@ -25,6 +25,7 @@ from metagrad.autograd.interface import grad as batched_grad
 from metagrad.autograd.jacobians import get_analytical_jacobian, get_numerical_jacobian, unit
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.device import move, of_array
 from metagrad.base.warning import warn
 
 __all__ = ["GradcheckError", "get_analytical_jacobian", "get_numerical_jacobian", "gradcheck", "gradgradcheck"]
@@ -226,12 +227,12 @@ def _drawn(source: np.random.Generator, like: Any) -> Any:
     v = source.standard_normal(like.shape)
     if like.dtype.kind == "c":
         v = v + 1j * source.standard_normal(like.shape)
-    return np.asarray(v, like.dtype)
+    return move(np.asarray(v, like.dtype), of_array(like))
 
 
 def _scattered(u: Any) -> Any:
     """The same numbers, every other one in memory."""
-    whole = np.zeros((*u.shape, 2), u.dtype)
+    whole = np.zeros((*u.shape, 2), u.dtype, like=u)
     whole[..., 0] = u
     return whole[..., 0]
 
@@ -279,8 +280,8 @@ def _moved(check: _Check, x: Variable, step: Any) -> list[Any]:
     """The outputs with input x moved by a step."""
     original = x.array
     try:
-        x.array = np.asarray(original + step, original.dtype)
-        return [np.array(o.array) for o in check.outputs()]  # copied before x is put back: an output may be x itself
+        x.array = (original + step).astype(original.dtype, copy=False)
+        return [o.array.copy() for o in check.outputs()]  # copied before x is put back: an output may be x itself
     finally:
         x.array = original
 
@@ -297,7 +298,7 @@ def _check_backward(check: _Check, i: int, x: Any, source: Any, directions: list
     if check.fast:
         cotangents = {0: [[_drawn(source, o.array) for o in outputs] for _ in directions]}
     else:
-        zeros = [np.zeros(o.array.shape, o.array.dtype) for o in outputs]
+        zeros = [np.zeros_like(o.array) for o in outputs]
         cotangents = {k: [[*zeros[:k], u, *zeros[k + 1 :]] for u in _units(o.array)] for k, o in enumerate(outputs)}
     for k, several in cotangents.items():
         pulled = [_gradients(outputs, [x], us)[0] for us in several]

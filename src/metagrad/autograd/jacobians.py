@@ -14,6 +14,7 @@ from metagrad.autograd.engine import grad
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.warning import warn
+from metagrad.kernels.libraries import is_on_gpu
 
 
 def get_numerical_jacobian(
@@ -58,7 +59,7 @@ def unit(like: Any, k: int, value: complex = 1) -> Any:
     array([[0., 1.],
            [0., 0.]])
     """
-    found = np.zeros(like.shape, like.dtype, like=like)
+    found = np.zeros(like.shape, like.dtype, like=like if is_on_gpu(like) else None)
     found.reshape(-1)[k] = value
     return found
 

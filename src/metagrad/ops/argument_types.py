@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.devices import apart
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.ops.operands import NotAnOperand
@@ -164,6 +165,8 @@ def complain(
         found = _of_an_attribute(function, error, args, kwargs)
     if found is None and isinstance(error, ValueError):
         found = _of_numbers(function.__name__, error)
+    if found is None and isinstance(error, TypeError):
+        found = apart((*args, *kwargs.values()))
     if found is not None:
         raise found from None
 

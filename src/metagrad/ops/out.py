@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.devices import apart
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import bump, check_writable
 from metagrad.base import dtypes
@@ -104,6 +105,8 @@ def _copy(out: Array, values: Array) -> None:
     if isinstance(out, np.ndarray) and isinstance(values, np.ndarray) and not np.may_share_memory(out, values):
         assign(out, values)
     else:
+        if (mixed := apart((out, values))) is not None:
+            raise mixed
         out[...] = values
 
 

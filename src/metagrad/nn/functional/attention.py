@@ -191,6 +191,8 @@ def scaled_dot_product_attention(
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
+    if getattr(attn_mask, "variant", None) is not None:  # a corner, on whatever device
+        attn_mask = attn_mask.to(query.device)  # type: ignore[union-attr]
     if is_causal and attn_mask is not None:
         attn_mask, is_causal = _causal(attn_mask, query.shape[-2], key.shape[-2]), False
     scale = 1 / math.sqrt(query.shape[-1] or 1) if scale is None else float(scale)

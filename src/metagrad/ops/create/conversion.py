@@ -19,6 +19,7 @@ from metagrad.base.layouts import contiguous_format, memory_format, preserve_for
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn_once
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
@@ -123,7 +124,11 @@ def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Te
     ('metagrad.LongTensor', tensor([1., 2.]))
     """
     if dtype is None:
-        return public(_names_of_types.get(input.dtype.name, input.dtype.name + "Tensor"))
+        where = "cuda." if is_on_gpu(input.array) else ""
+        return public(where + _names_of_types.get(input.dtype.name, input.dtype.name + "Tensor"))
+    on_gpu = ".cuda." in dtype if isinstance(dtype, str) else getattr(dtype, "is_cuda", None)
+    if on_gpu is not None and on_gpu != is_on_gpu(input.array):
+        input = to(input, "cuda" if on_gpu else "cpu")
     if isinstance(dtype, str):
         if dtype.rpartition(".")[2] not in type_names:
             raise ValueError(f"invalid type: {dtype!r}")
@@ -133,13 +138,13 @@ def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Te
 
 @asks_for_tensors
 def type_as(input: Tensor, other: Tensor) -> Tensor:
-    """The tensor in the dtype of another.
+    """The tensor in the dtype of another, and on its device.
 
     >>> import metagrad
     >>> metagrad.tensor([1, 2]).type_as(metagrad.zeros(1))
     tensor([1., 2.])
     """
-    return cast_to(input, other.dtype)
+    return cast_to(input, other.dtype) if is_on_gpu(input.array) == is_on_gpu(other.array) else to(input, other)
 
 
 def cpu(input: Tensor) -> Tensor:
@@ -202,7 +207,10 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     if not force and mode.grad and input.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if of_array(input.array) != CPU and not force:
-        raise TypeError(f"can't convert a tensor on {of_array(input.array)} to NumPy: use .cpu() first")
+        raise TypeError(
+            f"can't convert {of_array(input.array)} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+            "memory first."
+        )
     return np.asarray(move(input.array, CPU))
 
 

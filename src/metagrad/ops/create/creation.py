@@ -108,7 +108,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
         return made_of(shape, one.dtype) if where.type == "meta" else repeated_on(where, one, shape)
 
     own = inspect.signature(function)
-    sized = "size" in own.parameters and "physical_layout" not in own.parameters
+    sized = "size" in own.parameters and own.parameters.keys().isdisjoint({"physical_layout", "stride"})
     lists_sizes = sized and own.parameters["size"].kind is inspect.Parameter.VAR_POSITIONAL
     added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
     draws, in_a_row = "device" in own.parameters, "end" in own.parameters

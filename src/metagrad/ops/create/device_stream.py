@@ -74,6 +74,12 @@ class DeviceStream(PlainDraws):
         """What dropout keeps: False with probability p."""
         return self.random(shape, np.float32) >= p
 
+    def drawn_seed(self) -> int:
+        """A seed for a stream of its own, computed on the CPU: the GPU is not waited for."""
+        high, low = map(int, philox.words(self.key, self.position, 2, np.zeros(1, np.uint32)))
+        self.position += 1
+        return (high << 32 | low) >> 1
+
     def permutation(self, n: int) -> Array:
         """The numbers below n in random order: the order of as many random numbers."""
         return np.argsort(self._double_words(n), kind="stable")

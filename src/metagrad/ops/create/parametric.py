@@ -144,7 +144,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     rate = _on_cpu(input)
     if (rate < 0).any():
         raise RuntimeError(f"invalid Poisson rate, expected rate to be non-negative, got {rate.min()}")
-    return _drawn_from(input, sample=numpy_generator(generator).poisson(rate))
+    return _drawn_from(input, sample=numpy_generator(generator, anywhere=True).poisson(rate))
 
 
 def binomial(count: Operand, prob: Operand, generator: Generator | None = None) -> Tensor:
@@ -162,7 +162,7 @@ def binomial(count: Operand, prob: Operand, generator: Generator | None = None) 
     if p.dtype != n.dtype:
         raise RuntimeError(f"binomial: count and prob must have the same dtype, got {n.dtype} and {p.dtype}")
     trials = np.maximum(_on_cpu(n), 0).astype(np.int64)
-    drawn = numpy_generator(generator).binomial(trials, np.clip(_on_cpu(p).astype(np.float64), 0, 1))
+    drawn = numpy_generator(generator, anywhere=True).binomial(trials, np.clip(_on_cpu(p).astype(np.float64), 0, 1))
     return _drawn_from(n, p, sample=drawn)
 
 
@@ -208,7 +208,7 @@ def multinomial(
             "cannot sample n_sample > prob_dist.size(-1) samples without replacement: "
             f"got {num_samples} and {rows.shape[1]}"
         )
-    stream = numpy_generator(generator)
+    stream = numpy_generator(generator, anywhere=True)
     if replacement and num_samples > 1:
         ends = rows.cumsum(axis=1)
         drawn = stream.random((len(rows), num_samples)) * ends[:, -1:]

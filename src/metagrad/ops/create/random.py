@@ -194,15 +194,21 @@ refusals: list[str] = []  # while a function is mapped that must not draw: the m
 wrappers: list[Callable[[Stream], Stream]] = []  # while many examples draw at once, each its own: the innermost last
 
 
-def numpy_generator(generator: Generator | None = None) -> Stream:
+def numpy_generator(generator: Generator | None = None, anywhere: bool = False) -> Stream:
     """The NumPy generator under a given one, or under the default.
+
+    anywhere: of a GPU's generator, one that begins with a seed from there, for what is drawn on the CPU in any case.
 
     >>> numpy_generator(Generator().manual_seed(0)).random() == numpy_generator(Generator().manual_seed(0)).random()
     True
     """
     if refusals:
         raise RuntimeError(refusals[-1])
-    stream = (default_generator if generator is None else generator).numpy
+    given = default_generator if generator is None else generator
+    if anywhere and isinstance(given.stream, DeviceStream):
+        stream = _kind_of_stream("metagrad")(given.stream.drawn_seed())
+    else:
+        stream = given.numpy
     for wrap_stream in wrappers:
         stream = wrap_stream(stream)
     return stream

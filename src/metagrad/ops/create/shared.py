@@ -44,7 +44,9 @@ def asarray(
     if isinstance(obj, (bytes, bytearray, memoryview)):
         obj = _numbers_in(obj, dtype)
     found = as_tensor(obj, dtype, device)
-    shared = np.may_share_memory(unwrap(found), unwrap(obj)) if hasattr(unwrap(obj), "__array_function__") else False
+    made, given = unwrap(found), unwrap(obj)
+    together = hasattr(given, "__array_function__") and isinstance(made, np.ndarray) == isinstance(given, np.ndarray)
+    shared = together and np.may_share_memory(made, given)
     if copy is False and not shared:
         what = "arbitrary sequence into a tensor."
         if hasattr(obj, "dtype"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.devices import beside_gpu
 from metagrad.autograd.emulation import widened
 from metagrad.autograd.errors import misfit
 from metagrad.autograd.function import quiet
@@ -149,6 +150,8 @@ def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
         )
     except ValueError as error:
         raise misfit(ufunc.__name__, error) from None
+    except TypeError as error:
+        return applied(ufunc, *beside_gpu(arrays, error, {}))
 
 
 @asks_for_tensors

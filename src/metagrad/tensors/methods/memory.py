@@ -107,7 +107,9 @@ class MemoryMethods(OpMethods):
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return 0 if self.is_meta else int(self.array.__array_interface__["data"][0])
+        if self.is_meta:
+            return 0
+        return int(self.array.data.ptr if is_on_gpu(self.array) else self.array.__array_interface__["data"][0])
 
     const_data_ptr = data_ptr
 

@@ -42,7 +42,7 @@ def drawn_seed(generator: Generator | None = None) -> int:
     >>> drawn_seed(Generator().manual_seed(0)) == drawn_seed(Generator().manual_seed(0))
     True
     """
-    return numpy_generator(generator).drawn_seed()
+    return numpy_generator(generator, anywhere=True).drawn_seed()
 
 
 def _require_count(name: str, value: object) -> None:
@@ -115,9 +115,9 @@ class RandomSampler(Sampler[int]):
             left % at_once
         ]:  # at the end nothing may be left: drawn all the same
             if self.replacement:
-                yield from randint(n, (count,), generator=generator).tolist()
+                yield from randint(n, (count,), generator=generator, device=generator.device).tolist()
             else:
-                yield from randperm(n, generator=generator)[:count].tolist()
+                yield from randperm(n, generator=generator, device=generator.device)[:count].tolist()
 
     def __len__(self) -> int:
         return self.num_samples
@@ -135,7 +135,9 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for i in randperm(len(self.indices), generator=self.generator).tolist():
+        for i in randperm(
+            len(self.indices), generator=self.generator, device=getattr(self.generator, "device", None)
+        ).tolist():
             yield self.indices[i]
 
     def __len__(self) -> int:
