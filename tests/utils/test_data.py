@@ -238,7 +238,7 @@ def test_signatures_are_pytorchs(name):
         (lambda: md.default_collate([None]), "NoneType.*collate_fn"),
         (lambda: md.DataLoader([1], timeout=-1), "got -1"),
         (lambda: iter(md.DataLoader([1], num_workers=1, prefetch_factor=0)), "greater than 0"),
-        (lambda: list(md.WeightedRandomSampler([1.0, 0.0], 2, replacement=False)), "without replacement"),
+        (lambda: list(md.WeightedRandomSampler([1.0, 0.0], 3, replacement=False)), "without replacement"),
         (lambda: list(md.RandomSampler([], num_samples=2)), "cannot draw 2 samples"),
     ],
 )
