@@ -1,5 +1,7 @@
 """Short programs on the stand-in device: the CPU's numbers, and everything they return is on the device."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -200,3 +202,31 @@ def test_a_loader_whose_order_the_device_draws():
         with metagrad.device("cuda"):
             loader = data.DataLoader(metagrad.arange(9), 4, shuffle=True, generator=generator)
             assert sorted(x for batch in loader for x in batch.tolist()) == [*range(9)]
+
+
+def test_storages_are_saved_and_have_addresses():
+    x, file = metagrad.arange(6.0, device="cuda").view(2, 3), io.BytesIO()
+    assert x.untyped_storage().data_ptr() == x.data_ptr() and x.view(6).is_set_to(x.view(6))
+    metagrad.save({"storage": x.untyped_storage(), "x": x}, file)
+    file.seek(0)
+    found = metagrad.load(file, map_location="cpu", weights_only=False)
+    assert found["storage"].nbytes() == 24 and found["x"].tolist() == x.tolist()
+
+
+def test_parts_of_a_dataset_are_drawn_by_the_device():
+    split = metagrad.utils.data.random_split
+    drawn = [split(range(9), [5, 4], generator=metagrad.Generator("cuda").manual_seed(1))[0].indices for _ in range(2)]
+    assert drawn[0] == drawn[1] and len({*drawn[0]}) == 5
+
+
+def test_the_device_of_a_tensor_is_used():
+    with metagrad.cuda.device_of(metagrad.ones(1, device="cuda")), metagrad.cuda.device_of(metagrad.ones(1)):
+        assert metagrad.ones(1, device="cuda").get_device() == 0
+
+
+def test_a_model_of_the_device_is_exported():
+    pytest.importorskip("onnx", reason="needs onnx (extra: onnx)")
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.BatchNorm1d(4)).to("cuda")
+    proto = metagrad.onnx.export(model, (numbers(2, 3, device="cuda"),), verify=False)
+    assert [node.op_type for node in proto.graph.node][:2] == ["Gemm", "Relu"]
+    assert isinstance(model[0].weight.array, Strict)

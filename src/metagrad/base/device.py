@@ -149,6 +149,16 @@ def of_array(array: Array) -> device:
     return device("cuda", getattr(where, "id", 0))
 
 
+def address(array: Array) -> int:
+    """Where an array's first element lies, in the memory of its device.
+
+    >>> a = np.zeros(2, np.float32)
+    >>> address(a[1:]) - address(a)
+    4
+    """
+    return int(array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.data.ptr)
+
+
 class NoGPUError(RuntimeError, AssertionError):
     """What is asked for needs a GPU, and none can be used: an AssertionError too, for PyTorch raises that."""
 

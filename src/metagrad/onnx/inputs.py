@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from metagrad.base.device import CPU, move
 from metagrad.onnx.errors import ExportError
 from metagrad.onnx.internals import (
     Module,
@@ -39,7 +40,7 @@ class Inputs:
             self.packed.append(len(self.arrays) - 1)
             return _Slot(len(self.arrays) - 2, leaf.value.sorted_indices is None)
         if isinstance(leaf, Variable):
-            self.arrays.append(leaf.array)
+            self.arrays.append(move(leaf.array, CPU))
             return _Slot(len(self.arrays) - 1)
         return leaf
 

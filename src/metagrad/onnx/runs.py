@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.device import CPU, move
 from metagrad.onnx.converters import registry
 from metagrad.onnx.dimensions import Free, given_sizes, other_sizes, resized, ways
 from metagrad.onnx.errors import ExportError
@@ -102,9 +103,10 @@ def _traced_state(model: Any, tape: Tape, run: Run) -> Iterator[None]:
     if isinstance(model, Module):
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             if id(tensor) not in tensors:
-                traced = tape.traced(tensor.array.copy(), name)
+                own = move(tensor.array, CPU)
+                traced = tape.traced(own.copy(), name)
                 tensors[id(tensor)] = tensor, tensor.array, tensor._counter[:]
-                run.parameters[name], run.numbers[name] = traced.value, tensor.array
+                run.parameters[name], run.numbers[name] = traced.value, own
                 tensor.array = traced
     try:
         yield

@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import IO, Any, NamedTuple
 
 from metagrad.base import dtypes
+from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
-from metagrad.base.device import of_array
 from metagrad.base.size import Size
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
@@ -89,7 +89,7 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
         elif isinstance(obj, Tensor):
             self._save_tensor(obj)
         elif isinstance(obj, UntypedStorage):
-            self.save(self._storage(obj.memory, obj.device))
+            self.save(self._storage(move(obj.memory, CPU), obj.device))
         elif isinstance(obj, dtypes.dtype):
             self.save(_Global("torch", obj.name))
         elif isinstance(obj, Device):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.base import dtypes
-from metagrad.base.device import CPU, move, of_array
+from metagrad.base.device import CPU, address, move, of_array
 from metagrad.base.device import device as Device
 from metagrad.base.dtypes import get_default_dtype
 from metagrad.base.naming import public
@@ -95,7 +95,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return 0 if self.device.type == "meta" else int(self.memory.__array_interface__["data"][0])
+        return 0 if self.device.type == "meta" else address(self.memory)
 
     _cdata = property(data_ptr)  # which memory it is
 

@@ -130,6 +130,7 @@ def __getattr__(name: str) -> Any:
         "current_stream",
         "default_stream",
         "device",
+        "device_of",
         "set_stream",
         "stream",
     ):

@@ -130,3 +130,10 @@ class device(contextlib.AbstractContextManager[Any]):
     def __exit__(self, *error: Any) -> None:
         if self._device is not None:
             self._device.__exit__(*error)
+
+
+class device_of(device):
+    """``with metagrad.cuda.device_of(x):`` uses the GPU that a tensor is on; that of a tensor of the CPU changes nothing."""
+
+    def __init__(self, obj: Any) -> None:
+        super().__init__(obj.get_device() if obj.is_cuda else None)

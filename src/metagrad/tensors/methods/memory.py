@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from metagrad.autograd.variable import Variable
-from metagrad.base.device import of_array
+from metagrad.base.device import address, of_array
 from metagrad.base.layouts import contiguous_format, layout, memory_format, order_of
 from metagrad.base.layouts import strided as strided_layout
 from metagrad.base.result_order import steps_of
@@ -107,9 +107,7 @@ class MemoryMethods(OpMethods):
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        if self.is_meta:
-            return 0
-        return int(self.array.data.ptr if is_on_gpu(self.array) else self.array.__array_interface__["data"][0])
+        return 0 if self.is_meta else address(self.array)
 
     const_data_ptr = data_ptr
 
@@ -133,7 +131,7 @@ class MemoryMethods(OpMethods):
     def is_set_to(self, tensor: Variable) -> bool:
         """Whether another tensor shows the same memory with the same shape and strides."""
         a, b = self.array, tensor.array
-        here, there = (x.__array_interface__["data"][0] for x in (a, b))
+        here, there = address(a), address(b)
         return bool(here == there and a.shape == b.shape and self.stride() == tensor.stride())  # type: ignore[attr-defined]
 
     @property

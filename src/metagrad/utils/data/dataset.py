@@ -294,7 +294,7 @@ def random_split(
             raise TypeError(f"length {i} is {count!r}: give whole numbers, or fractions that sum to 1")
         if count < 0:
             raise ValueError(f"length {i} is {count}: a part cannot have fewer than 0 samples")
-    order = iter(randperm(n, generator=generator).tolist())
+    order = iter(randperm(n, generator=generator, device=getattr(generator, "device", None)).tolist())
     return [Subset(dataset, list(itertools.islice(order, int(count)))) for count in counts]
 
 
