@@ -230,3 +230,33 @@ def test_a_model_of_the_device_is_exported():
     proto = metagrad.onnx.export(model, (numbers(2, 3, device="cuda"),), verify=False)
     assert [node.op_type for node in proto.graph.node][:2] == ["Gemm", "Relu"]
     assert isinstance(model[0].weight.array, Strict)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_recurrent_layers_and_inputs_are_on_one_device(kind):
+    for ours, theirs in (("cpu", "cuda"), ("cuda", "cpu")):
+        layer, x, h = kind(3, 4).to(ours), metagrad.ones(5, 2, 3, device=ours), metagrad.zeros(1, 2, 4, device=theirs)
+        with pytest.raises(RuntimeError, match=f"Input and parameter tensors are not at the same device.* at {theirs}"):
+            layer(x.to(theirs))
+        with pytest.raises(RuntimeError, match=f"Input and hidden tensors are not at the same device.* at {ours}"):
+            layer(x, (h, h) if kind is nn.LSTM else h)
+
+
+MEETING = {
+    nn.Conv2d: ((1, 2, 3), (1, 1, 5, 5)), nn.ConvTranspose1d: ((1, 2, 3), (1, 1, 5)), nn.PReLU: ((), (2, 3)),
+    nn.Linear: ((3, 2), (2, 3)), nn.BatchNorm1d: ((3,), (2, 3)), nn.LayerNorm: ((3,), (2, 3)), nn.GRUCell: ((3, 2), (2, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MEETING)
+@pytest.mark.parametrize("devices", [("cpu", "cuda"), ("cuda", "cpu")])
+def test_layers_and_inputs_are_on_one_device(kind, devices):
+    settings, shape = MEETING[kind]
+    with pytest.raises(RuntimeError, match="to be on the same device"):
+        kind(*settings).to(devices[0])(metagrad.ones(shape, device=devices[1]))
+
+
+@pytest.mark.parametrize("name", ["bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift"])
+def test_bits_of_a_number_of_the_cpu(name):
+    bits = getattr(metagrad, name)(metagrad.tensor([5, 6], device="cuda"), metagrad.tensor(1))
+    assert bits.is_cuda and bits.tolist() == getattr(metagrad, name)(metagrad.tensor([5, 6]), 1).tolist()

@@ -44,7 +44,7 @@ def _run(name: str, a: Array, b: Array, *rest: Any) -> Array:
     for x in (a, b, *rest):
         if not isinstance(x, np.ndarray) and hasattr(x, "run_kernel"):
             return x.run_kernel(name, _run, a, b, *rest)
-    if not isinstance(a, np.ndarray):
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
         return getattr(_gpu_windows(a, b, *rest) or plain, name)(a, b, *rest)
     if a.dtype == np.float16:
         wide = [r.astype(np.float32) if isinstance(r, np.ndarray) else r for r in (a, b, *rest)]

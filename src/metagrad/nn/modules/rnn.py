@@ -25,7 +25,7 @@ from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, OneSequence, plain_layer
 from metagrad.nn.functional.dropouts import dropout
 from metagrad.nn.modules.module import Module
-from metagrad.nn.modules.rnn_checks import RecurrentChecks
+from metagrad.nn.modules.rnn_checks import RecurrentChecks, check_together
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
 from metagrad.nn.utils.rnn import PackedSequence, reordered
@@ -237,6 +237,7 @@ class RNNBase(RecurrentChecks, Module):
         for i, (name, state, shape) in enumerate(zip(("hidden", "cell"), given, shapes, strict=False)):
             what = "Expected hidden size" if len(shapes) == 1 else f"Expected hidden[{i}] size"
             self.check_hidden_size(state, shape, f"{what} {{}}, got {{}}: (num_layers * directions, batch, features)")
+            check_together(like, state, "hidden")
             if state.dtype != like.dtype:
                 raise RuntimeError(
                     f"the initial {name} state is {state.dtype}, the input {like.dtype}: convert one of them"
@@ -251,6 +252,7 @@ class RNNBase(RecurrentChecks, Module):
                 f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
                 f"input.to({weight.dtype}), or convert model: model.to({x.dtype})"
             )
+        check_together(x, weight, "parameter")
 
     def _run_packed(self, packed: PackedSequence, given: State | None) -> tuple[PackedSequence, State]:
         self._check_input(packed.data)

@@ -8,6 +8,15 @@ from metagrad.nn.utils.rnn import reordered
 from metagrad.tensors.tensor import Tensor
 
 
+def check_together(x: Tensor, other: Tensor, what: str) -> None:
+    """Raise unless an input and what it meets are on one device: compiled loops ask arrays for their addresses."""
+    if x.array.__class__ is not other.array.__class__ and x.device.type != other.device.type:
+        raise RuntimeError(
+            f"Input and {what} tensors are not at the same device, found input tensor at {x.device} and {what} tensor at "
+            f"{other.device}"
+        )
+
+
 class RecurrentChecks:
     """The methods, for ``RNNBase``. Inputs are packed, (N, I), where ``batch_sizes`` are given, else (T, B, I) or (B, T, I)."""
 

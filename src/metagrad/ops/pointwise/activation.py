@@ -158,4 +158,5 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     shrinks = is_large(input.array) and bool(
         ((a > 0) & (a <= 1)).all()
     )  # then a x is the larger one below 0, and only there
-    return Prelu.apply(input, weight.reshape(()) if a.size == 1 else weight, shrinks=shrinks)
+    one = a.size == 1 and a.__class__ is input.array.__class__  # as a number of the CPU it would be welcome on a GPU
+    return Prelu.apply(input, weight.reshape(()) if one else weight, shrinks=shrinks)

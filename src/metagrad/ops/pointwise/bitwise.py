@@ -62,8 +62,9 @@ def _bitwise(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     need_a_tensor(ufunc.__name__, x, y)
     a, b = operands(x, y)
     a, b = unwrap(a), unwrap(b)
-    if np.result_type(a, b).kind in "fcV":
-        raise unsupported(f"{ufunc.__name__}_cpu", np.result_type(a, b))
+    kind = np.result_type(*[getattr(v, "dtype", v) for v in (a, b)])  # of arrays that may be on two devices
+    if kind.kind in "fcV":
+        raise unsupported(f"{ufunc.__name__}_cpu", kind)
     return applied(ufunc, a, b)
 
 
@@ -111,7 +112,7 @@ def bitwise_right_shift(input: Operand, other: Operand, *, out: Tensor | None = 
 def _shifted(ufunc: np.ufunc, input: Operand, other: Operand) -> Tensor:
     need_a_tensor(f"bitwise_{ufunc.__name__}", input, other)
     x, n = (unwrap(v) for v in operands(input, other))
-    kind = np.result_type(x, n)
+    kind = np.result_type(*[getattr(v, "dtype", v) for v in (x, n)])
     if kind.kind not in "iu":
         raise unsupported(f"{ufunc.__name__[0]}shift_cpu", kind)
     return applied(ufunc, x, n)
