@@ -115,6 +115,14 @@ def a_causal_bias(device):
     return [attend(q, q, q, causal_upper_left(4, 4)), attend(q[:, :, :2], q, q, attn_mask=causal_lower_right(2, 4))]
 
 
+@program
+def norms_of_many_rows(device):
+    x = numbers(700, 800, device=device).requires_grad_()
+    y = [x.norm(dim=1), x.var(1), x.std(1), nn.functional.normalize(x), nn.functional.cosine_similarity(x, x.flip(0))]
+    sum(part.sum() for part in y).backward()
+    return [*(part.detach() for part in y), x.grad]
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program(name):
     expected, found = PROGRAMS[name]("cpu"), PROGRAMS[name]("cuda")
@@ -171,6 +179,9 @@ APART = {
     "out": lambda x, c: metagrad.add(x, x, out=c),
     "out of the device": lambda x, c: metagrad.add(c, c, out=x),
     "cat": lambda x, c: metagrad.cat([x, c]),
+    "a norm of much": lambda x, c: nn.functional.layer_norm(
+        metagrad.ones(700, 800), (800,), metagrad.ones(800, device="cuda")
+    ),
     "a layer": lambda x, c: nn.Linear(3, 2)(x),
 }
 

@@ -149,7 +149,7 @@ class Function(Node):
                 result = run(node.forward, arrays[0], arrays[1])  # the same as below, in less time
             else:
                 result = run(node.forward, *arrays, **params)
-        except (TypeError, MemoryError) as error:
+        except (TypeError, AttributeError, MemoryError) as error:
             return cls.apply(*Function.beside_gpu(inputs, misfit(cls.__name__, error), params), **params)
         except (ValueError, IndexError) as error:
             raise misfit(cls.__name__, error) from None

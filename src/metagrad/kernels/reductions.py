@@ -367,7 +367,7 @@ def all(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 
 def _squares(x: Array, axis: tuple[int, ...]) -> Array:
-    if x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
         return _strips_sum(x, x)
     squares = (x * np.conjugate(x)).real if x.dtype.kind == "c" else x * x
     return squares.sum(axis=axis, keepdims=True)

@@ -165,7 +165,7 @@ def complain(
         found = _of_an_attribute(function, error, args, kwargs)
     if found is None and isinstance(error, ValueError):
         found = _of_numbers(function.__name__, error)
-    if found is None and isinstance(error, TypeError):
+    if found is None and isinstance(error, (TypeError, NotImplementedError)):
         found = apart((*args, *kwargs.values()))
     if found is not None:
         raise found from None
