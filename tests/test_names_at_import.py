@@ -62,11 +62,13 @@ def test_steps_of_the_older_exporter_are_kept_and_refuse():
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_progress_is_counted_with_and_without_tqdm(installed, monkeypatch, capsys):
+    from metagrad.utils import model_zoo
+
     if installed:
         pytest.importorskip("tqdm")
     else:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None)
-    from metagrad.utils.model_zoo import tqdm
+    tqdm = model_zoo.tqdm
 
     assert list(tqdm([1, 2, 3], total=3)) == [1, 2, 3]
     with tqdm(total=10, disable=True) as bar:

@@ -503,3 +503,31 @@ def test_a_hook_that_a_file_loses_is_warned_of():
         metagrad.save([x], io.BytesIO())
     seen.__torch_unserializable__ = True
     metagrad.save([x], io.BytesIO())
+
+
+def in_a_row(*objects):
+    """Several files, one after the other in a stream, and where each ends."""
+    file, ends = io.BytesIO(), []
+    for each in objects:
+        metagrad.save(each, file)
+        ends.append(file.tell())
+    return bytearray(file.getvalue()), ends
+
+
+def test_of_files_in_a_row_a_damaged_one_is_not_taken_for_another():
+    data, (first, _) = in_a_row({"a": 1}, {"b": metagrad.ones(2)})
+    cut = io.BytesIO(data[:-30])
+    assert metagrad.load(cut) == {"a": 1}
+    with pytest.raises(CheckpointError, match="the end of"):
+        metagrad.load(cut)
+    end = data.rfind(b"PK\x05\x06", 0, first)
+    data[end : end + 4] = b"XXXX"
+    with pytest.raises(CheckpointError, match="the end of"):
+        metagrad.load(io.BytesIO(data))
+
+
+def test_a_file_inside_of_a_file_in_a_row_is_not_the_file():
+    inner, _ = in_a_row({"inner": 5})
+    data, _ = in_a_row({"whole": metagrad.frombuffer(inner, dtype=metagrad.uint8)}, {"b": 2})
+    file = io.BytesIO(data)
+    assert [*metagrad.load(file)] == ["whole"] and metagrad.load(file) == {"b": 2}

@@ -35,7 +35,6 @@ from metagrad.ops.index.gathering import index_select
 from metagrad.profiler.averages import EventAverage, EventAverages
 from metagrad.profiler.profile import ProfilerActivity
 from metagrad.profiler.recording import Event
-from metagrad.serialization.writing import warn_if_has_hooks
 from metagrad.tensors.tensor import Tensor
 from metagrad.utils.data.fetch import MapFetcher, StreamFetcher
 from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
@@ -265,6 +264,13 @@ def is_namedtuple(obj: Any) -> bool:
     (True, False)
     """
     return isinstance(obj, tuple) and hasattr(obj, "_asdict") and hasattr(obj, "_fields")
+
+
+def warn_if_has_hooks(tensor: Tensor) -> None:
+    """Warn of hooks that a file does not keep: ``serialization.writing.warn_if_has_hooks``, which is imported where it is used."""
+    from metagrad.serialization.writing import warn_if_has_hooks as warn_of_hooks
+
+    warn_of_hooks(tensor)
 
 
 def unserializable_hook(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -110,10 +110,11 @@ def _filled(file: IO[bytes], storage: StoredNumbers) -> None:
 def _read_zip(file: IO[bytes], budget: Budget, locations: Locations, read_pickle: Read) -> object:
     begin = file.tell()
     archive = _Archive(file, budget)
+    if archive.begin < begin:  # one that stands before it in the stream
+        raise CheckpointError("damaged: the end of the archive is missing")
     if archive.begin > begin:  # the last of several in one stream
-        data = _first_archive(file, begin)
-        archive = _Archive(io.BytesIO(data), budget)
-        file.seek(begin + len(data))
+        archive, length = _first_archive(file, begin, budget)
+        file.seek(begin + length)
     if archive.has("constants.pkl"):
         raise CheckpointError("a TorchScript archive, which holds code: save the state_dict() instead")
     order = archive.read("byteorder").strip() if archive.has("byteorder") else b"little"
@@ -186,15 +187,25 @@ def _sound(act: Callable[..., Any], *arguments: Any) -> Any:
         raise CheckpointError(f"damaged: {type(error).__name__}: {error}") from error
 
 
-def _first_archive(file: IO[bytes], begin: int) -> bytes:
-    """The bytes of the archive that begins at a place in a stream, up to the first record that ends one."""
+def _first_archive(file: IO[bytes], begin: int, budget: Budget) -> tuple[_Archive, int]:
+    """The archive that begins at a place in a stream, where others follow it, and its length.
+
+    It ends where a record of an end has a directory in front of it whose first entry stands at the beginning: an archive that is
+    a part of this one has an end, too.
+    """
     file.seek(begin)
     data = file.read()
     end = -1
     while (end := data.find(b"PK\x05\x06", end + 1)) >= 0:
+        length = end + 22 + int.from_bytes(data[end + 20 : end + 22], "little")
         size = int.from_bytes(data[end + 12 : end + 16], "little")
         if any(data[max(0, end - further - size) :][:4] == b"PK\x01\x02" for further in (0, 76)):  # its directory
-            return data[: end + 22 + int.from_bytes(data[end + 20 : end + 22], "little")]
+            try:
+                archive = _Archive(io.BytesIO(data[:length]), budget)
+            except CheckpointError:
+                continue
+            if archive.begin == 0:
+                return archive, length
     raise CheckpointError("damaged: the end of an archive is missing")
 
 

@@ -191,7 +191,7 @@ SUPPORTED_NODES: dict[Any, NodeDef] = {
     namedtuple: _named_tuple,
     list: NodeDef(_list_flatten, _list_unflatten, sequence_keys, "builtins.list"),
     tuple: NodeDef(_tuple_flatten, _tuple_unflatten, sequence_keys, "builtins.tuple"),
-    Size: NodeDef(_tuple_flatten, lambda parts, _: Size(parts), sequence_keys, "torch.Size"),
+    Size: NodeDef(_tuple_flatten, _tuple_unflatten, sequence_keys, "torch.Size"),  # for what is made of it may be no sizes
     dict: _dictionary,
     OrderedDict: _dictionary._replace(
         unflatten_fn=lambda parts, keys: OrderedDict(zip(keys, parts, strict=True)), written="collections.OrderedDict"
