@@ -1,6 +1,8 @@
 """Ops that a program defines by a schema: arguments by keyword alone, lists of tensors, vmap, and what opcheck finds."""
 
+import copy
 import itertools
+import threading
 
 import pytest
 
@@ -233,3 +235,76 @@ def test_an_op_is_one_step_to_modes_and_graphs(lib):
     steps = [node for node in traced.graph.nodes if node.op == "call_function"]
     assert [(node.name, str(node.target)) for node in steps] == [(name, seen[1]), (f"{name}_default", seen[0])]
     assert traced(x).item() == 6
+
+
+def test_an_op_is_not_copied_with_what_holds_it(lib):
+    name = f"op{next(numbers)}"
+    lib.library.custom_op(f"custom_ops_test::{name}", lambda x: x * 2, mutates_args=(), schema="(Tensor x) -> Tensor")
+    packet = getattr(getattr(lib.library, "ops", lib.ops).custom_ops_test, name)
+    module = lib.nn.Module()
+    module.held = [packet, packet.default]
+    assert all(a is b for a, b in zip(copy.deepcopy(module).held, module.held, strict=True))
+    assert copy.copy(packet.default)(lib.ones(1)).item() == 2
+    assert not hasattr(packet, "__deepcopy_of_nothing__")
+
+
+def test_a_namespace_and_a_definition_are_copied():
+    lib = pytest.importorskip("metagrad")
+    ops = lib.library.ops
+    assert copy.copy(ops.custom_ops_test).name == copy.deepcopy(ops.custom_ops_test).name == "custom_ops_test"
+    op = defined(lib, "(Tensor x) -> Tensor", lambda x: x * 2)
+    assert copy.copy(op) is copy.deepcopy(op) is op
+
+
+def test_the_kernel_above_others_is_so_in_every_thread():
+    lib = pytest.importorskip("metagrad")
+    library = lib.library.Library("custom_ops_threads", "DEF")
+    library.define("f(Tensor x) -> Tensor")
+    found = []
+
+    def above(x):
+        if x.item() == 1:  # the first: while it is in here, another thread calls
+            other = threading.Thread(target=lambda: found.append(op(lib.tensor(2.0)).item()))
+            other.start()
+            other.join()
+        return op(x) + 100
+
+    library.impl("f", lambda x: x * 2, "CPU")
+    library.impl("f", above, "Autograd")
+    op = lib.library.ops.custom_ops_threads.f
+    assert op(lib.tensor(1.0)).item() == 102 and found == [104]
+    assert op(lib.tensor(1.0)).item() == 102
+
+
+def test_what_a_library_gave_to_others_ops_ends_with_it(lib):
+    name = f"ended{next(numbers)}"
+    keeping = lib.library.Library("custom_ops_test", "FRAGMENT")
+    keeping.define(f"{name}(Tensor x) -> Tensor")
+    op = getattr(getattr(lib.library, "ops", lib.ops).custom_ops_test, name)
+    with lib.library._scoped_library("custom_ops_test", "IMPL") as library:
+        library.impl(name, lambda x: x * 2, "CPU")
+        library.impl(name, lambda x: x.new_empty(5), "Meta")
+        assert op(lib.ones(1)).item() == 2 and op(lib.ones(1, device="meta")).shape == (5,)
+    for device in ("cpu", "meta"):
+        with pytest.raises(NotImplementedError, match="Could not run|no fake impl"):
+            op(lib.ones(1, device=device))
+    keeping.impl(name, lambda x: x * 3, "CPU")
+    assert op(lib.ones(1)).item() == 3
+
+
+def test_a_library_that_ends_leaves_what_came_after_and_brings_back_what_was_before():
+    lib = pytest.importorskip("metagrad")
+    keeping = lib.library.Library("custom_ops_before", "DEF")
+    keeping.define("f(Tensor x) -> Tensor")
+    keeping.impl("f", lambda x: x * 2, "CPU")
+    op = lib.library.ops.custom_ops_before.f
+    with lib.library._scoped_library("custom_ops_before", "IMPL") as library:
+        library.impl("f", lambda x: x * 3, "CPU")
+        library.impl("f", lambda x: x * 4, "CPU")
+        library.impl("f", lambda x: op(x) + 100, "Autograd")
+        assert op(lib.ones(1)).item() == 104
+    assert op(lib.ones(1)).item() == 2
+    with lib.library._scoped_library("custom_ops_before", "IMPL") as library:
+        library.impl("f", lambda x: x * 5, "CPU")
+        keeping.impl("f", lambda x: x * 6, "CPU")
+    assert op(lib.ones(1)).item() == 6

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 from metagrad.autograd.custom import Context
 from metagrad.autograd.function import Function
@@ -48,7 +49,27 @@ class _Call:
         )
 
 
-class OpOverload:
+class _Inside(threading.local):
+    """The ops whose ``above`` this thread is in: what it calls of them is what is below."""
+
+    def __init__(self) -> None:
+        self.ops: set[CustomOpDef] = set()
+
+
+_inside = _Inside()
+
+
+class _Lasting:
+    """An op is one thing, to which registrations go: a copy of what holds it holds the same op."""
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+
+class OpOverload(_Lasting):
     """An op as programs call it, ``torch.ops.ns.name.default``: classes and modes are asked first."""
 
     def __init__(self, definition: CustomOpDef) -> None:
@@ -87,7 +108,7 @@ class OpOverload:
         return self._name
 
 
-class OpOverloadPacket:
+class OpOverloadPacket(_Lasting):
     """An op with all its overloads, ``torch.ops.ns.name``; called, it is the first that fits."""
 
     of: dict[str, OpOverloadPacket] = {}
@@ -111,6 +132,8 @@ class OpOverloadPacket:
     def __getattr__(self, overload: str) -> OpOverload:
         made = self.__dict__.get("_made", {})
         if overload not in made:
+            if overload.startswith("_"):  # what copying and pickling look for in an object that is still empty
+                raise AttributeError(overload)
             raise AttributeError(f"The underlying op of '{self}' has no overload name '{overload}'")
         return made[overload]._opoverload
 
@@ -129,7 +152,7 @@ class OpOverloadPacket:
         return last.compute(*args, **kwargs)
 
 
-class CustomOpDef:
+class CustomOpDef(_Lasting):
     """An op by name: the function that computes it, and its gradient where one was registered.
 
     functional: whether it was made from a function, whose results are new tensors, with a gradient only if one is registered.
@@ -172,12 +195,12 @@ class CustomOpDef:
     def compute(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute it, without asking anybody. Raises RuntimeError for arguments that the schema does not have."""
         bound = self.schema.bound(args, kwargs)
-        if self.above is not None:
-            above, self.above = self.above, None
+        if self.above is not None and self not in _inside.ops:
+            _inside.ops.add(self)
             try:
-                return above(*bound.args, **bound.kwargs)
+                return self.above(*bound.args, **bound.kwargs)
             finally:
-                self.above = above
+                _inside.ops.discard(self)
         if self._node is None:
             lost = self.functional and is_grad_enabled()
             if not lost or not any(x.requires_grad for x in tensors_in(bound.args)):

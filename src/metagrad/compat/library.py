@@ -80,8 +80,18 @@ def define(qualname: str, schema: str | None = None, *, lib: Any = None, tags: A
     _defined[name] = CustomOpDef(name, schema)
 
 
-def _forget(names: list[str]) -> None:
-    """Undo what a library defined."""
+_ABSENT = object()
+
+
+def _forget(names: list[str], registered: list[tuple[dict[Any, Any], Any, Any, Any]]) -> None:
+    """Undo what a library registered, the last first, and what it defined."""
+    for place, key, found, before in reversed(registered):
+        if place.get(key) is not found:  # another has replaced it since
+            continue
+        if before is _ABSENT:
+            del place[key]
+        else:
+            place[key] = before
     for name in names:
         _defined.pop(name, None)
         whole, _, overload = name.partition(".")
@@ -190,7 +200,7 @@ _CHECKS = {"test_schema": _writes, "test_faketensor": _misshapes}
 class Library:
     """Ops of one namespace: ``Library("example", "DEF")``, then ``define("twice(Tensor x) -> Tensor")`` and ``impl``.
 
-    What it defined is there as long as the library is.
+    What it defined, and what it gave to ops of others, is there as long as the library is.
     """
 
     def __init__(self, ns: str, kind: str, dispatch_key: str = "") -> None:
@@ -198,7 +208,8 @@ class Library:
             raise ValueError(f"Unsupported kind: {kind}")
         self.ns, self.kind, self.dispatch_key = ns, kind, dispatch_key
         self._names: list[str] = []
-        self._end = weakref.finalize(self, _forget, self._names)
+        self._registered: list[tuple[dict[Any, Any], Any, Any, Any]] = []  # where, what now, what before
+        self._end = weakref.finalize(self, _forget, self._names, self._registered)
 
     def __repr__(self) -> str:
         return f"Library(kind={self.kind}, ns={self.ns}, dispatch_key={self.dispatch_key})>"
@@ -215,12 +226,15 @@ class Library:
         name = op_name._name if isinstance(op_name, OpOverload) else str(op_name)
         op = _op(f"{self.ns}::{name.rpartition('::')[2]}")
         key = dispatch_key or self.dispatch_key
+        place: dict[Any, Any] = op.__dict__
         if key == "Meta":
-            op.register_fake(fn)
+            slot: str | None = "fake"
         elif key.startswith("Autograd"):
-            op.above = fn
+            slot = "above"
         else:
-            op.register_kernel(_DEVICES.get(key), fn)
+            place, slot = op._kernels, _DEVICES.get(key)
+        self._registered.append((place, slot, fn, place.get(slot, _ABSENT)))
+        place[slot] = fn
 
     def _destroy(self) -> None:
         self._end()
@@ -309,10 +323,12 @@ class _Namespace:
         self.name = name
 
     def __getattr__(self, op: str) -> Any:
+        if op.startswith("__"):  # of an object that is being copied, which has no name yet
+            raise AttributeError(op)
         found = OpOverloadPacket.of.get(f"{self.name}::{op}")
         if found is not None:
             return found
-        if self.name in ("aten", "prims") and not op.startswith("__"):
+        if self.name in ("aten", "prims"):
             function = _aten(op)
             if function is not None:
                 return _Builtin(function)
