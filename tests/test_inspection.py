@@ -1,6 +1,8 @@
 """summary, the profiler, TensorBoard's writer."""
 
 import json
+import threading
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -149,8 +151,6 @@ def test_tensorboard_missing_says_what_to_install(monkeypatch):
 
 
 def operations(lib, program):
-    from importlib import import_module
-
     with import_module(f"{lib.__name__}.utils.flop_counter").FlopCounterMode(display=False) as counter:
         program(lib)
     return counter.get_total_flops(), {n: sum(c.values()) for n, c in counter.get_flop_counts().items()}
@@ -180,3 +180,30 @@ COUNTED = {
 def test_operations_are_counted(program, which, request):
     lib = mg if which == "metagrad" else request.getfixturevalue("torch")
     assert operations(lib, program) == COUNTED[program]
+
+
+@pytest.mark.parametrize("which", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_counters_within_one_another_count_the_same(which, request):
+    lib = mg if which == "metagrad" else request.getfixturevalue("torch")
+    counter = import_module(f"{lib.__name__}.utils.flop_counter").FlopCounterMode
+    with counter(display=False) as outer:
+        _ = lib.ones(2, 3) @ lib.ones(3, 4)
+        with counter(display=False) as inner:
+            _ = lib.ones(2, 3) @ lib.ones(3, 4)
+    assert (outer.get_total_flops(), inner.get_total_flops()) == (96, 48)
+
+
+def test_counters_may_end_in_the_order_they_began_and_count_their_own_thread():
+    counter = import_module("metagrad.utils.flop_counter").FlopCounterMode
+    before = vars(function.Function)["apply"]
+    first, second = counter(display=False), counter(display=False)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    _ = mg.ones(2, 3) @ mg.ones(3, 4)
+    thread = threading.Thread(target=lambda: mg.ones(2, 3) @ mg.ones(3, 4))
+    thread.start()
+    thread.join()
+    second.__exit__(None, None, None)
+    assert (first.get_total_flops(), second.get_total_flops()) == (0, 48)
+    assert vars(function.Function)["apply"] is before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from types import TracebackType
@@ -17,6 +18,52 @@ from metagrad.compat.module_tracker import ModuleTracker
 __all__ = ["FlopCounterMode"]
 
 Shape = tuple[int, ...]
+
+
+class _Entered(threading.local):
+    """The counters that count in this thread."""
+
+    def __init__(self) -> None:
+        self.counters: list[FlopCounterMode] = []
+
+
+_entered = _Entered()
+_counting: list[Any] = []  # the counters of all threads, which may end in any order
+_lock = threading.Lock()
+_before: Any = None  # ``Function.apply`` while nothing counts
+
+
+def _begin_counting(counter: FlopCounterMode) -> None:
+    """Let operations be counted from the first counter on."""
+    global _before
+    with _lock:
+        _counting.append(counter)
+        if len(_counting) == 1:
+            _before = Function.__dict__["apply"]
+            Function.apply = _counted(_before.__func__)  # type: ignore[method-assign]
+
+
+def _end_counting(counter: FlopCounterMode) -> None:
+    """After the last counter operations are as they were."""
+    with _lock:
+        _counting.remove(counter)
+        if not _counting:
+            Function.apply = _before  # type: ignore[method-assign]
+
+
+def _counted(applied: Any) -> Any:
+    """``Function.apply`` that tells the counters of its thread."""
+
+    def counting(cls: type[Function], /, *inputs: Any, **params: Any) -> Any:
+        result = applied(cls, *inputs, **params)
+        if _entered.counters:
+            found = _operations(cls.__name__, [tuple(x.shape) for x in inputs if isinstance(x, Variable)], result)
+            if found is not None:
+                for counter in _entered.counters:
+                    counter._count(*found, result, inputs[:2])
+        return result
+
+    return classmethod(counting)
 
 
 class FlopCounterMode:
@@ -38,17 +85,9 @@ class FlopCounterMode:
     def __enter__(self) -> Self:
         self.flop_counts.clear()
         self._on = True
-        self._before: Any = Function.__dict__["apply"]
-        applied, count = self._before.__func__, self._count
-
-        def counting(cls: type[Function], /, *inputs: Any, **params: Any) -> Any:
-            result = applied(cls, *inputs, **params)
-            found = _operations(cls.__name__, [tuple(x.shape) for x in inputs if isinstance(x, Variable)], result)
-            if found is not None:
-                count(*found, result, inputs[:2])
-            return result
-
-        Function.apply = classmethod(counting)  # type: ignore[assignment, method-assign]
+        self._here = _entered.counters
+        _begin_counting(self)
+        self._here.append(self)
         self.mod_tracker.__enter__()
         return self
 
@@ -56,7 +95,8 @@ class FlopCounterMode:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._on = False
-        Function.apply = self._before  # type: ignore[method-assign]
+        self._here.remove(self)
+        _end_counting(self)
         self.mod_tracker.__exit__(kind, error, trace)
         if self.display:
             print(self.get_table(self.depth))
