@@ -120,3 +120,31 @@ def test_passes_run_in_order(lib):
         Exception, match=r"An error occurred when running the '<lambda>' pass after the following passes: \[\]"
     ):
         manager.PassManager([lambda gm: None])(traced)
+
+
+def test_constraints_order_the_passes(lib):
+    manager = found_in(lib, "passes.infra.pass_manager")
+    before = manager.this_before_that_pass_constraint
+    seen = []
+    passes = {n: manager.pass_result_wrapper(lambda gm, n=n: seen.append(n)) for n in "abcde"}
+    traced = lib.fx.symbolic_trace(lambda x: x.abs())
+
+    def order(given, pairs):
+        seen.clear()
+        manager.PassManager([passes[n] for n in given], [before(passes[a], passes[b]) for a, b in pairs])(traced)
+        return "".join(seen)
+
+    assert [order("cba", []), order("ba", ["ab"]), order("dcba", ["ab"])] == ["cba", "ab", "dcab"]
+    assert [order("edcba", ["ae", "bd"]), order("cbade", ["ab", "bc", "de", "ad"])] == ["cbade", "abdce"]
+    for circle in (["ab", "ba"], ["ab", "bc", "ca"]):
+        with pytest.raises(RuntimeError, match="Circular dependency detected within the following passes"):
+            order("abc", circle)
+    later = manager.PassManager([passes["b"], passes["a"]])
+    later(traced)
+    later.add_constraint(before(passes["a"], passes["b"]))
+    with pytest.raises(RuntimeError, match="pass schedule constraint violated"):
+        later.validate_constraints()
+    seen.clear()
+    later(traced)
+    later.validate_constraints()
+    assert seen == ["a", "b"]
