@@ -1,6 +1,7 @@
 """``torch.fx``: what generated functions hand on, take and return."""
 
 import copy
+import pickle
 import subprocess
 import sys
 
@@ -78,6 +79,17 @@ def test_arguments_may_be_containers():
         assert str(way(x, ys)) == "{'sum': tensor([7.]), 'both': [tensor([1.]), tensor([3.])]}"
     with pytest.raises(AssertionError, match="specialized to have value 3"):
         traced(x, {**ys, "b": (x, 4)})
+
+
+def test_a_module_that_takes_containers_is_pickled():
+    traced = fx.symbolic_trace(WithContainers(), concrete_args={"ys": {"a": fx.PH, "b": (fx.PH, 3)}})
+    made = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(traced))))
+    assert made.code == traced.code and "tree_flatten_spec" in traced.code
+    assert [n.name for n in made.graph.nodes] == [n.name for n in traced.graph.nodes]
+    x, ys = mg.tensor([1.0]), {"a": mg.tensor([2.0]), "b": (mg.tensor([3.0]), 3)}
+    assert str(made(x, ys)) == "{'sum': tensor([7.]), 'both': [tensor([1.]), tensor([3.])]}"
+    with pytest.raises(AssertionError, match="specialized to have value 3"):
+        made(x, {**ys, "b": (x, 4)})
     with pytest.raises(ValueError, match="Node arity mismatch; expected 2, but got 1"):
         traced(x, {"a": x})
 

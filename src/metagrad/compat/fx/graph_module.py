@@ -8,7 +8,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from metagrad.compat.fx.codegen import _PyTreeCodeGen
+from metagrad.compat.fx.codegen import CodeGen, _PyTreeCodeGen, _PyTreeInfo
 from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.naming import of_generated_programs
 from metagrad.compat.fx.node import Target as Target
@@ -69,12 +69,19 @@ class _CodeOnlyModule(Module):
         self.__dict__.update(body)
 
 
-def _rebuilt(body: dict[str, Any], source: str, names: dict[str, Any], name: str) -> GraphModule:
-    """A pickled module: its code is run, and traced with all modules as single steps."""
+def _rebuilt(
+    body: dict[str, Any], source: str, names: dict[str, Any], name: str, containers: _PyTreeInfo | None = None
+) -> GraphModule:
+    """A pickled module: its code is run, and traced with all modules as single steps.
+
+    containers: what the arguments are in, which the code has as leaves.
+    """
     kind = type(name, (_CodeOnlyModule,), {"forward": _function_of(source, {**of_generated_programs(), **names})})
     module = kind(body)
     graph = GraphModule.trace_again(module)
     graph._tracer_cls = body.get("_tracer_cls")
+    if containers is not None:
+        graph.set_codegen(_PyTreeCodeGen(containers))
     made = GraphModule(module, graph, name)
     for key, value in body.items():
         if key not in ("_parameters", "_buffers", "_modules"):
@@ -157,9 +164,7 @@ class GraphModule(Module):
         if isinstance(codegen, _PyTreeCodeGen):
             self._in_spec, self._out_spec = codegen.pytree_info.in_spec, codegen.pytree_info.out_spec
         made = self._graph.python_code(root_module="self")
-        standard = of_generated_programs()
-        self._code = made.src
-        self._names = {name: value for name, value in made.globals.items() if name not in standard}
+        self._code, self._names = made.src, self._own_names(made)
         type(self).forward = _function_of(made.src, made.globals)  # type: ignore[method-assign]
         return made
 
@@ -247,7 +252,24 @@ class GraphModule(Module):
 
     def __reduce__(self) -> Any:
         body = {k: v for k, v in self.__dict__.items() if k not in ("_graph", "_names", "_code")}
-        return _rebuilt, (body, self._code, self._names, type(self).__name__)
+        codegen = self._graph._codegen
+        if not isinstance(codegen, _PyTreeCodeGen):
+            return _rebuilt, (body, self._code, self._names, type(self).__name__)
+        flat = CodeGen()  # what takes containers apart and builds them is no step of the graph
+        flat._body_transformer = codegen._body_transformer
+        self._graph._codegen = flat
+        try:
+            made = self._graph.python_code(root_module="self")
+        finally:
+            self._graph._codegen = codegen
+        names = self._own_names(made)
+        return _rebuilt, (body, made.src, names, type(self).__name__, codegen.pytree_info)
+
+    @staticmethod
+    def _own_names(made: PythonCode) -> dict[str, Any]:
+        """The names that a text uses and that not all generated programs know."""
+        standard = of_generated_programs()
+        return {name: value for name, value in made.globals.items() if name not in standard}
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.__reduce__()
