@@ -400,3 +400,82 @@ def test_a_class_may_have_names_that_tensors_have_here_for_themselves(lib):
         f"Further ['{of}', [3.0, 3.0]] ['{of}', [5.0, 6.0]] a view 3 None",
         "[3.0, 3.0]",
     ]
+
+
+MIXED_IN = """
+import torch
+class Mixin:
+    def array(self):
+        return 1
+    @property
+    def _view(self):
+        return "seen"
+class Before(Mixin, torch.Tensor):
+    pass
+class Behind(torch.Tensor, Mixin):
+    pass
+class Further(Before):
+    pass
+for kind in (Before, Behind, Further):
+    x = torch.ones(2).as_subclass(kind)
+    print(x.array(), (x * 2).array(), x._view, (x.view(2) + 1).tolist())
+    x.array = 4
+    print(x.array)
+    del x.array
+    print(x.array())
+    for name in ("array", "_view"):
+        try:
+            delattr(x, name)
+        except AttributeError as error:
+            print(error)
+"""
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_such_names_may_come_from_another_base_and_be_deleted(lib):
+    if lib == "torch":
+        pytest.importorskip("torch")
+    each = ["1 1 seen [2.0, 2.0]", "4", "1"]
+    assert ran(lib, MIXED_IN) == [
+        line
+        for kind in ("Before", "Behind", "Further")
+        for line in (
+            *each,
+            f"'{kind}' object has no attribute 'array'",
+            f"property '_view' of '{kind}' object has no deleter",
+        )
+    ]
+
+
+REFUSING = """
+import torch
+class Strict(type):
+    def __setattr__(cls, name, value):
+        raise TypeError("is as it is")
+class Holding(metaclass=Strict):
+    function = torch.add
+class Closed:
+    def __init__(self):
+        self.function = torch.add
+    @property
+    def __dict__(self):
+        raise RuntimeError("is closed")
+class Unnamed(type):
+    @property
+    def __module__(cls):
+        raise RuntimeError("has no name")
+class Without(metaclass=Unnamed):
+    pass
+closed, without, known = Closed(), Without(), [torch.add]
+without.function = torch.add
+traced = torch.fx.symbolic_trace(lambda x: torch.add(x, x))
+target = list(traced.graph.nodes)[1].target
+print(target in known, target is Holding.function)
+"""
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_objects_and_classes_that_refuse_do_not_stop_the_first_trace(lib):
+    if lib == "torch":
+        pytest.importorskip("torch")
+    assert ran(lib, REFUSING) == ["True True"]

@@ -31,6 +31,13 @@ class _Both:
         else:
             x.__dict__[self.name] = value
 
+    def __delete__(self, x: Any) -> None:
+        found = self.own if _is_own() else self.program
+        if hasattr(type(found), "__delete__"):
+            found.__delete__(x)
+        elif x.__dict__.pop(self.name, self) is self:
+            raise AttributeError(f"{type(x).__name__!r} object has no attribute {self.name!r}")
+
 
 def _is_own() -> bool:
     """Whether it is metagrad that asks."""
@@ -39,6 +46,9 @@ def _is_own() -> bool:
 
 def keep(cls: type) -> None:
     """Let metagrad go on finding its own under the names that a class of tensors takes."""
+    of_program = [c for c in cls.__mro__ if c not in Tensor.__mro__ and not c.__module__.startswith("metagrad.")]
     for name in _OWN:
-        if name in vars(cls):
-            setattr(cls, name, _Both(name, vars(cls)[name]))
+        for space in (vars(c) for c in of_program if name in vars(c)):
+            if not isinstance(space[name], _Both):
+                setattr(cls, name, _Both(name, space[name]))
+            break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import sys
@@ -38,6 +39,7 @@ def _replace_within(layer: type, replaced: dict[Any, Any]) -> None:
 # ------------------------------------------------ what programs hold
 
 _HOLDERS = (dict, list, tuple, CellType, staticmethod, functools.partial)
+_module_of = vars(type)["__module__"].__get__  # whatever a metaclass has under that name
 
 
 def replace_held(replaced: dict[Any, Any]) -> None:
@@ -52,12 +54,16 @@ def replace_held(replaced: dict[Any, Any]) -> None:
     while wanted:  # a tuple, and what else cannot be changed, is made anew, and replaced where it is held in turn
         found = [h for h in holders if h is not replaced and not wanted.keys().isdisjoint(map(id, gc.get_referents(h)))]
         alive.append(found)
-        anew = {id(holder): _exchanged(holder, wanted, attributes) for holder in found}
+        anew = {}
+        for holder in found:
+            with contextlib.suppress(Exception):  # an object that refuses stays as it is
+                anew[id(holder)] = _exchanged(holder, wanted, attributes)
         wanted = {number: made for number, made in anew.items() if made is not None}
     for kind in classes if attributes else ():  # told that its attributes are others
         for space in gc.get_referents(kind):
             for name in attributes.get(id(space), ()):
-                setattr(kind, name, space[name])
+                with contextlib.suppress(Exception):
+                    type.__setattr__(kind, name, space[name])  # whatever its metaclass has to say
 
 
 def _is_own(name: Any) -> bool:
@@ -78,7 +84,11 @@ def _program_holders() -> tuple[list[Any], list[type]]:
         kind = type(held)
         way = ways.get(kind)
         if way is None:
-            way = ways[kind] = _way(kind)
+            try:
+                way = _way(kind)
+            except Exception:  # a metaclass that refuses
+                way = "none"
+            ways[kind] = way
         if way == "holder":
             holders.append(held)
         elif way == "function":
@@ -87,7 +97,7 @@ def _program_holders() -> tuple[list[Any], list[type]]:
             elif held.__defaults__:
                 holders.append(held)
         elif way == "class":
-            if _is_own(held.__module__):
+            if _is_own(_module_of(held)):
                 own.update(map(id, gc.get_referents(held)))
             else:
                 classes.append(held)
@@ -113,7 +123,7 @@ def _way(kind: type) -> str:
         return "none"
     if kind in _HOLDERS or issubclass(kind, Module):
         return "holder"
-    if _is_own(kind.__module__):
+    if _is_own(_module_of(kind)):
         return "own"
     return "holder" if kind.__dictoffset__ else "none"
 

@@ -269,9 +269,8 @@ def ask_where_held() -> None:
     """
     start_asking()
     if _unasked_still:
-        replaced = dict(_unasked_still)
+        replace_held(dict(_unasked_still))
         _unasked_still.clear()
-        replace_held(replaced)
 
 
 def _keep_found(kept: list[Any]) -> None:
