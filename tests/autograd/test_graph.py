@@ -1,6 +1,7 @@
 """The graph seen and handled from outside: nodes, their hooks, saved tensors packed, older names. Each runs under PyTorch too."""
 
 import contextlib
+import weakref
 
 import numpy as np
 import pytest
@@ -343,3 +344,23 @@ def test_conditions_indices_and_numbers_are_no_neighbours(lib):
         x.sort()[0], x.topk(1)[0], x.max(0)[0], x.tril(), L.lerp(x, y, 0.5), L.lerp(x, y, x),
     ]  # fmt: skip
     assert [len(r.grad_fn.next_functions) for r in results] == [1, 1, 2, 2, 1, 3, 2, 2, 1, 1, 1, 1, 1, 2, 3]
+
+
+def test_what_was_packed_is_freed_by_the_backward_pass():
+    class Box:
+        def __init__(self, content):
+            self.content = content
+
+    boxes = []
+
+    def pack(tensor):
+        box = Box(tensor)
+        boxes.append(weakref.ref(box))
+        return box
+
+    x = metagrad.rand(10, requires_grad=True)
+    with metagrad.autograd.graph.saved_tensors_hooks(pack, lambda box: box.content):
+        y = x.clamp(0, 0.5)
+        z = y.sin().index_select(0, metagrad.tensor([1, 2]))
+    z.sum().backward()
+    assert boxes and all(box() is None for box in boxes)

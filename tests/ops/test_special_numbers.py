@@ -211,3 +211,18 @@ def test_the_absolute_value_of_0_has_no_second_derivative_either(lib):
     (slope,) = lib.autograd.grad(z.abs().sum(), z, create_graph=True)
     (bend,) = lib.autograd.grad(slope.real.sum(), z)
     assert slope.tolist()[0] == bend.tolist()[0] == 0 and bend.tolist()[1] == pytest.approx(0.128 - 0.096j)
+
+
+def test_running_sums_of_halves_and_complex_numbers_do_not_lose_digits():
+    h = mg.full((3000,), 0.01, dtype=mg.float16)
+    expected = h.float().cumsum(0)
+    out = mg.empty(0, dtype=mg.float16)
+    for found in (
+        h.cumsum(0),
+        h.clone().cumsum_(0),
+        mg.cumsum(h.float(), 0, dtype=mg.float16),
+        mg.cumsum(h, 0, out=out),
+    ):
+        assert found.dtype == mg.float16 and (found.float() - expected).abs().max() < 0.02
+    last = (mg.full((1_200_000,), 0.1) + 0j).cumsum(0)[-1]
+    assert abs(last.item() - 120_000) < 0.1

@@ -235,7 +235,7 @@ class Function(Node):
     def release(self) -> None:
         """Drop what was saved once the gradient has been computed."""
         if (self.saved or self.origins) and (self.frees_numbers or any(o is not NOWHERE for o in self.origins)):
-            if len(self.origins) > len(self.saved):  # what is guarded, but not saved, was made into masks or indices
+            if len(self.origins) > len(self.saved) or self.unpack:  # guarded alone: made into masks, or packed
                 self.forget()
             self.saved, self.origins = FREED, STALE
         if self.reference is not None:

@@ -163,7 +163,7 @@ def forget(node: Any) -> None:
     kept = vars(node)
     for name, value in tuple(kept.items()):
         kind = value.__class__
-        if kind is np.ndarray:  # as most are
+        if kind is np.ndarray or name == "beside":  # as most are; what is packed
             del kept[name]
         elif kind is not int and kind is not bool and kind is not float and kind is not str:
             if any(hasattr(v, "__array_ufunc__") for v in (value if isinstance(value, (tuple, list)) else (value,))):

@@ -164,7 +164,14 @@ def spread_several(loop: Callable[..., None], groups: Sequence[Group], numbers: 
 def perform_formula(
     program: formulas.Program, arrays: Sequence[Array], numbers: Sequence[Number], width: int = 0
 ) -> None:
-    """A formula's loop over contiguous arrays on all threads; width: the length of a row, where there are rows or columns."""
+    """A formula's loop over contiguous arrays on all threads; width: the length of a row, where there are rows or columns.
+
+    Of a row or a column with gaps, as ``x[:, 0]`` is one, it reads a copy.
+    """
+    arrays = [
+        a if form == formulas.ELEMENTS or a.flags.c_contiguous else np.ascontiguousarray(a)
+        for a, form in zip(arrays, program.forms, strict=True)
+    ]
     size = arrays[-1].size
     _perform(formulas.work_of(program, arrays, numbers, width), size // width if width else size, size, arrays[-1])
 

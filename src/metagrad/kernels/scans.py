@@ -49,8 +49,9 @@ def running_sum(x: Array, axis: int) -> Array:
 
 def _by_numpy(x: Array, axis: int) -> Array:
     """NumPy's running sums; many steps in float64, and rounded once, lest the errors add up."""
-    if x.dtype.char == "f" and x.shape[axis] >= tuning.SCAN_LOSES_DIGITS:
-        return np.cumsum(x, axis=axis, dtype=np.float64).astype(np.float32)
+    if x.dtype.char in "fF" and x.shape[axis] >= tuning.SCAN_LOSES_DIGITS:
+        wide = np.float64 if x.dtype.char == "f" else np.complex128
+        return np.cumsum(x, axis=axis, dtype=wide).astype(x.dtype)
     return np.cumsum(x, axis=axis, dtype=x.dtype)
 
 

@@ -68,17 +68,16 @@ class Polar(Function):
         real = laid_out_by(r * np.cos(phi), r, phi)
         z = np.empty_like(real, np.result_type(r.dtype, np.complex64))
         z.real, z.imag = real, r * np.sin(phi)
-        self.direction = np.sign(r)
-        self.save(z)
+        self.save(z, np.sign(r))
         return z
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
-        (z,), (needs_r, needs_phi) = self.saved, self.needs
+        (z, direction), (needs_r, needs_phi) = self.saved, self.needs
         grad_phi = np.real(grad * np.conjugate(z * 1j)) if needs_phi else None
         if not needs_r:
             return None, grad_phi
-        r = np.where(self.direction == 0, 1, np.abs(z))
-        return np.real(grad * np.conjugate(z)) / r * self.direction, grad_phi
+        r = np.where(direction == 0, 1, np.abs(z))
+        return np.real(grad * np.conjugate(z)) / r * direction, grad_phi
 
 
 @takes_exact_out

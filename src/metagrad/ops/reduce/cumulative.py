@@ -20,7 +20,7 @@ from metagrad.kernels.reductions import is_large
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.index.gathering import gather
-from metagrad.ops.operands import in_single
+from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.out import in_its_dtype
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.extrema import ordered
@@ -290,6 +290,8 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
 
 def _running(op: type[Function], x: Tensor, dim: int) -> Tensor:
     d = dimension(dim, x.array.ndim)
+    if x.array.dtype.char in "eE":  # the sums of halves are halves at the end
+        return cast_to(_running(op, cast_to(x, dtypes.float32), dim), x.dtype)
     return op.apply(x, axis=d) if x.array.ndim else x.clone()
 
 
