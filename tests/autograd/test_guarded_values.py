@@ -286,3 +286,12 @@ def test_a_second_pass_through_a_write_to_a_view_is_refused(lib, write):
     total = y.sum()
     total.backward(retain_graph=True)
     assert refusal(total.backward) is None and refusal(total.backward) == SECOND
+
+
+def test_a_source_without_a_gradient_may_be_overwritten():
+    for op in (lambda x, i, s: x.index_copy(0, i, s), lambda x, i, s: x.put(i, s)):
+        x, s = mg.ones(3, requires_grad=True), mg.ones(2)
+        y = op(x * 1, mg.tensor([0, 1]), s)
+        s.mul_(2)
+        y.sum().backward()
+        assert x.grad.tolist() == [0.0, 0.0, 1.0]

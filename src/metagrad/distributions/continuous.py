@@ -98,7 +98,7 @@ class Laplace(LocationScale):
         return 2 * self.scale**2
 
     def _standard(self, shape: Sequence[int]) -> Tensor:
-        u = sampling.rand(shape, device=self.loc.device) - 0.5
+        u = sampling.rand(shape, dtype=self.loc.dtype, device=self.loc.device) - 0.5
         return -u.sign() * exponential.log1p(-2 * u.abs())
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -241,7 +241,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
 
 
 @takes_exact_out
-@guarding("index", "source")
+@guarding("index")
+@guarding("source", needed_by="source")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
 
@@ -308,7 +309,8 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
 
 
 @asks_for_tensors
-@guarding("index", "source")
+@guarding("index")
+@guarding("source", needed_by="source")
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with element ``index[i]``, counted in order over all dimensions, replaced by ``source[i]``; accumulate: added.
 
