@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 import threading
 
 import pytest
@@ -308,3 +309,125 @@ def test_a_library_that_ends_leaves_what_came_after_and_brings_back_what_was_bef
         library.impl("f", lambda x: x * 5, "CPU")
         keeping.impl("f", lambda x: x * 6, "CPU")
     assert op(lib.ones(1)).item() == 6
+
+
+class Anything:
+    def __init__(self, lib):
+        self.lib = lib
+        self.seen = []
+
+    def default(self, kind, value):
+        """What an op made from a function finds where it is not given an argument."""
+
+        def f(x, d=value):
+            self.seen.append(d)
+            return x * 1
+
+        f.__annotations__ = {"x": self.lib.Tensor, "d": kind, "return": self.lib.Tensor}
+        self.lib.library.custom_op(f"custom_ops_test::op{next(numbers)}", f, mutates_args=())(self.lib.ones(1))
+        return self.seen[-1]
+
+
+def test_a_functions_defaults_are_its_own(lib):
+    default = Anything(lib).default
+    for kind, value in [
+        (lib.dtype, lib.float64), (lib.dtype | None, lib.int64), (lib.device, lib.device("cpu")),
+        (lib.device, lib.device("cuda:0")), (str, ", "), (str, "a'b"), (str, "a\\b"), (str, "é"), (str, ")->("), (str, "None"),
+        (str | None, None), (int, True), (float, 1), (str, 3), (int, 1.5),
+    ]:  # fmt: skip
+        found = default(kind, value)
+        assert found == value and type(found) is type(value)
+
+
+def test_defaults_that_pytorch_cannot_write_are_a_functions_own_too():
+    default = Anything(pytest.importorskip("metagrad")).default
+    assert default(float, float("inf")) == float("inf") and default(float, -float("inf")) == -float("inf")
+    assert math.isnan(default(float, float("nan")))
+    assert default(str, 'a"b\n') == 'a"b\n'
+
+
+def test_the_schema_of_a_function_quotes_text_and_devices(lib):
+    cpu = lib.device("cpu")
+
+    def f(x, s="a, 'b'", d=cpu): ...
+
+    f.__annotations__ = {"x": lib.Tensor, "s": str, "d": lib.device, "return": lib.Tensor}
+    written = '(Tensor x, str s="a, \'b\'", Device d="cpu") -> Tensor'
+    assert lib.library.infer_schema(f, mutates_args=()) == written
+
+
+def test_defaults_of_a_schema_are_of_their_types(lib):
+    with lib.library._scoped_library("custom_ops_defaults", "DEF") as library:
+
+        def default(written):
+            name = library.define(f"f{next(numbers)}(Tensor x, {written}) -> Tensor")
+            op = getattr(getattr(lib.library, "ops", lib.ops).custom_ops_defaults, name)
+            return op.default._schema.arguments[1].default_value
+
+        for written, value in [
+            ('str s="a,b"', "a,b"), ('str s=", "', ", "), ("str s='a'", "a"), (r'str s="a\"b"', 'a"b'), ('str s="a=b"', "a=b"),
+            ('str s=") -> ("', ") -> ("), (r'str s="a\nb"', "a\nb"), ('Device d="cpu"', lib.device("cpu")), ("int[2] k=1", [1, 1]),
+            ("int[2] k=[1,2]", [1, 2]), ("float[2] k=1.0", [1.0, 1.0]), ("int[2]? k=None", None), ("int[] k=[]", []),
+            ("float k=1", 1.0), ("float k=1e-5", 1e-5), ("bool b=True", True),
+        ]:  # fmt: skip
+            found = default(written)
+            assert found == value and type(found) is type(value), written
+        for written in ("int k=1 2", "int k=foo", "str s=foo", 'str s="a', "int[] k=[1"):
+            with pytest.raises(RuntimeError):
+                default(written)
+
+
+def test_a_dtype_is_the_default_of_a_schema():
+    lib = pytest.importorskip("metagrad")
+    with lib.library._scoped_library("custom_ops_dtypes", "DEF") as library:
+        library.define("f(Tensor x, ScalarType d=float64, *, ScalarType? e=long, float k=inf) -> Tensor")
+        _, *found = lib.library.ops.custom_ops_dtypes.f.default._schema.arguments
+    assert [a.default_value for a in found] == [lib.float64, lib.int64, float("inf")]
+
+
+def test_one_int_stands_for_all_of_a_list_of_known_length(lib):
+    seen = []
+    op = defined(
+        lib,
+        "(Tensor x, int[2] k, int[3]? m=None, int[]? n=None, float[2]? f=None) -> Tensor",
+        lambda x, k, m=None, n=None, f=None: seen.append((k, m)) or x + 1,
+    )
+    op(lib.ones(1), 3)
+    op(lib.ones(1), [4, 5, 6], 7)
+    op(lib.ones(1), k=3, m=[1])
+    assert seen == [([3, 3], None), ([4, 5, 6], [7, 7, 7]), ([3, 3], [1])]
+    for named in ({"n": 3}, {"f": 3}):
+        with pytest.raises(RuntimeError, match="but instead found type 'int'"):
+            op(lib.ones(1), 3, **named)
+
+
+def test_a_bool_is_what_has_a_truth_of_its_own(lib):
+    seen = []
+    op = defined(lib, "(Tensor x, bool b) -> Tensor", lambda x, b: seen.append(b) or x + 1)
+    for value in (True, 0, 2, 1.5, None, lib.tensor(0), lib.tensor([[1.5]])):
+        op(lib.ones(1), value)
+    assert seen == [True, False, True, True, False, False, True]
+    for value in ("a", [1], lib.ones(2)):
+        with pytest.raises(
+            RuntimeError, match="Expected a value of type 'bool' for argument 'b' but instead found type"
+        ):
+            op(lib.ones(1), value)
+
+
+def test_a_call_by_place_and_one_by_name_are_the_same(lib):
+    seen = []
+    op = defined(
+        lib,
+        "(Tensor x, int n=1, *, float k=2.0, bool b=True) -> Tensor",
+        lambda x, n=1, *, k=2.0, b=True: seen.append((n, k, b)) or x + 1,
+    )
+    x = lib.ones(1)
+    op(x)
+    op(x, lib.tensor(3))
+    op(x=x, n=4)
+    op(x, 5, b=False, k=1)
+    assert seen == [(1, 2.0, True), (3, 2.0, True), (4, 2.0, True), (5, 1.0, False)]
+    needing = defined(lib, "(Tensor x, *, float k) -> Tensor", lambda x, *, k: x * k)
+    assert needing(x, k=3).item() == 3
+    with pytest.raises(RuntimeError, match="is missing value for argument 'k'"):
+        needing(x)

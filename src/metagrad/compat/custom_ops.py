@@ -161,7 +161,7 @@ class CustomOpDef(_Lasting):
     def __init__(self, name: str, schema: str, function: Callable[..., Any] | None = None, devices: Any = None) -> None:
         self._qualname = name
         self._name = name.rpartition("::")[2]
-        self.schema = FunctionSchema(name, schema)
+        self.schema = FunctionSchema(name, schema, function)
         self.functional = function is not None and not self.schema.is_mutable
         self._unrecorded = function is not None  # whatever its function does
         self.above: Callable[..., Any] | None = None  # what is called first, and calls the op again
@@ -194,19 +194,19 @@ class CustomOpDef(_Lasting):
 
     def compute(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute it, without asking anybody. Raises RuntimeError for arguments that the schema does not have."""
-        bound = self.schema.bound(args, kwargs)
+        args, kwargs = self.schema.bound(args, kwargs)
         if self.above is not None and self not in _inside.ops:
             _inside.ops.add(self)
             try:
-                return self.above(*bound.args, **bound.kwargs)
+                return self.above(*args, **kwargs)
             finally:
                 _inside.ops.discard(self)
         if self._node is None:
             lost = self.functional and is_grad_enabled()
-            if not lost or not any(x.requires_grad for x in tensors_in(bound.args)):
-                return self._run(bound.args, bound.kwargs)
+            if not lost or not any(x.requires_grad for x in tensors_in(args)):
+                return self._run(args, kwargs)
             self._node = self._made()
-        call = _Call(bound.args, bound.kwargs)
+        call = _Call(args, kwargs)
         found = self._node.apply(call, *call.flat)
         return list(found) if call.gives_list else found
 

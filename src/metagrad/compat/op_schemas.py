@@ -6,7 +6,10 @@ import ast
 import collections.abc
 import functools
 import inspect
+import json
+import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -20,12 +23,16 @@ from metagrad.tensors.tensor import Tensor
 
 __all__ = ["FunctionSchema", "infer_schema", "signature_of"]
 
-_COMMA = re.compile(r",(?![^\[]*\])")  # outside the brackets of a default
+_PART = re.compile(
+    r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^]]*\]|[^,"'[])+""", re.DOTALL
+)  # no comma but in quotes or brackets
 _EMPTY = inspect.Parameter.empty
 
 
-def signature_of(schema: str) -> inspect.Signature:
-    """The arguments that a schema names, each annotated with its type as it is written there.
+def signature_of(schema: str, function: Callable[..., Any] | None = None) -> inspect.Signature:
+    """The arguments that a schema names, each annotated with its type as it is written there. Raises RuntimeError if it is none.
+
+    Where a function has a default of its own, that is the default: text does not say all of it.
 
     >>> str(signature_of("scaled(Tensor x, int[] dim=[0, 1], *, float k=2.0, bool up=True) -> (Tensor, Tensor)"))
     "(x: 'Tensor', dim: 'int[]' = [0, 1], *, k: 'float' = 2.0, up: 'bool' = True)"
@@ -33,21 +40,39 @@ def signature_of(schema: str) -> inspect.Signature:
     inside = schema.rpartition("->")[0].partition("(")[2].rstrip()[:-1]
     kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
     found = []
-    for part in filter(None, map(str.strip, _COMMA.split(inside))):
+    parts = _PART.findall(inside)
+    if "".join(parts).replace(",", "") != inside.replace(",", ""):
+        raise RuntimeError(f"{schema!r} has a quote or a bracket that does not end")
+    own = {} if function is None else inspect.signature(function).parameters
+    for part in filter(None, map(str.strip, parts)):
         if part == "*":
             kind = inspect.Parameter.KEYWORD_ONLY
             continue
         text, equals, value = part.partition("=")
         written, _, name = text.strip().rpartition(" ")
-        found.append(inspect.Parameter(name, kind, default=_number(value) if equals else _EMPTY, annotation=written))
+        default = getattr(own.get(name), "default", _EMPTY) if equals else _EMPTY
+        if equals and default is _EMPTY:
+            default = _default(value, written)
+        found.append(inspect.Parameter(name, kind, default=default, annotation=written))
     return inspect.Signature(found)
 
 
-def _number(text: str) -> Any:
+def _default(text: str, kind: str) -> Any:
+    """The default of a type that is written so."""
+    text, inner = text.strip(), kind.rstrip("?")
+    if text == "None":
+        return None
+    if inner == "Device":
+        return device(text.strip("\"'"))
+    fit, size = _fitter(kind), re.fullmatch(r".*\[(\d+)\]", inner)
     try:
-        return ast.literal_eval(text.strip())
-    except ValueError:
-        return text.strip()
+        if fit is None and text.isidentifier():  # a dtype, a layout
+            return getattr(sys.modules["metagrad"], text)
+        value = float(text) if text.lstrip("-") in ("inf", "nan") else ast.literal_eval(text)
+        value = [value] * int(size[1]) if size and not isinstance(value, list) else value
+        return value if fit is None else fit(value)
+    except (AttributeError, ValueError, SyntaxError, _Unfit):
+        raise RuntimeError(f"invalid default value of type {kind}: {text}") from None
 
 
 # ------------------------------------------------ of a Python function
@@ -78,8 +103,8 @@ def _written(annotation: Any) -> str | None:
 
 
 def _default_text(value: Any) -> str:
-    if isinstance(value, str):
-        return f'"{value}"'
+    if isinstance(value, (str, device)):
+        return json.dumps(str(value), ensure_ascii=False)
     if isinstance(value, dtype):
         return str(value).rpartition(".")[2]
     return str(value)
@@ -165,31 +190,63 @@ class _Unfit(Exception):
     """A value that is of another type than an argument."""
 
 
-def _fitted(value: Any, kind: str) -> Any:
-    """A value as an argument of a type. Raises _Unfit if it cannot be one."""
+@functools.cache
+def _fitter(kind: str) -> Callable[[Any], Any] | None:
+    """What makes an argument of a type from a value, or raises _Unfit; None where anything is one."""
     if kind.endswith("?"):
-        return None if value is None else _fitted(value, kind[:-1])
+        inner = _fitter(kind[:-1])
+        return None if inner is None else functools.partial(_as_optional, inner)
     if "[" in kind:
-        if not isinstance(value, (list, tuple)):
-            raise _Unfit
-        return [_fitted(part, kind[: kind.rindex("[")]) for part in value]
-    if kind.startswith("Tensor"):
-        if value is None or isinstance(value, Tensor):
-            return value
-        raise _Unfit
+        inner, size = _fitter(kind[: kind.rindex("[")]), re.fullmatch(r"int\[(\d+)\]", kind)
+        return functools.partial(_as_list, inner, int(size[1]) if size else None)
     if kind in _NUMBERS:
-        if isinstance(value, Tensor) and value.numel() == 1 and kind != "Scalar":
-            value = value.item()
-        elif hasattr(value, "dtype") and not isinstance(value, Tensor):  # NumPy's
-            value = value.item()
-        if not isinstance(value, _NUMBERS[kind]):
-            raise _Unfit
-        return value if kind == "Scalar" else _NUMBERS[kind][0](value)
-    if kind == "bool":
-        return bool(value)
-    if kind == "str" and not isinstance(value, str):
+        return functools.partial(_as_number, _NUMBERS[kind], _NUMBERS[kind][: None if kind == "Scalar" else 1])
+    return _as_tensor if kind.startswith("Tensor") else {"bool": _as_bool, "str": _as_str}.get(kind)
+
+
+def _as_optional(inner: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else inner(value)
+
+
+def _as_list(inner: Callable[[Any], Any] | None, size: int | None, value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        return list(value) if inner is None else [inner(part) for part in value]
+    if size is None or inner is None:
         raise _Unfit
-    return value
+    return [inner(value)] * size  # one stands for all of them
+
+
+def _as_number(taken: tuple[type, ...], kept: tuple[type, ...], value: Any) -> Any:
+    if type(value) in kept:
+        return value
+    if hasattr(value, "dtype"):
+        if isinstance(value, Tensor) and (value.numel() != 1 or len(kept) > 1):
+            raise _Unfit
+        value = value.item()
+    if not isinstance(value, taken):
+        raise _Unfit
+    return kept[0](value) if len(kept) == 1 else value
+
+
+def _as_tensor(value: Any) -> Any:
+    if value is None or isinstance(value, Tensor):
+        return value
+    raise _Unfit
+
+
+def _as_bool(value: Any) -> bool:
+    if not hasattr(type(value), "__bool__"):  # text and lists have a length alone
+        raise _Unfit
+    try:
+        return bool(value)
+    except (RuntimeError, ValueError):  # arrays of several elements
+        raise _Unfit from None
+
+
+def _as_str(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _Unfit
 
 
 def _in_words(kind: str) -> str:
@@ -203,13 +260,13 @@ def _in_words(kind: str) -> str:
 class FunctionSchema:
     """A schema, ``ns::name(arguments) -> returns``: as text, and what it says."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, function: Callable[..., Any] | None = None) -> None:
         found = re.fullmatch(r"[^(]*(\(.*\)\s*->\s*\(?([^()]*(?:\([^()]*\)[^()]*)*)\)?)", text.strip(), re.DOTALL)
         if found is None:
             raise RuntimeError(f"{text!r} is no schema such as 'name(Tensor x, int k=1) -> Tensor'")
         self.name, _, self.overload_name = name.partition(".")
         self._text = name + found[1]
-        self.signature = signature_of(text)
+        self.signature = signature_of(text, function)
         self.arguments = [
             SimpleNamespace(
                 name=p.name, type=p.annotation, default_value=None if p.default is _EMPTY else p.default,
@@ -219,12 +276,30 @@ class FunctionSchema:
         ]  # fmt: skip
         self.returns = [SimpleNamespace(type=kind.strip()) for kind in found[2].split(",") if kind.strip()]
         self.is_mutable = any(argument.is_write for argument in self.arguments)
+        by_place = [p for p in self.signature.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        self._fitters = [_fitter(p.annotation) for p in by_place]
+        self._defaults = [p.default for p in by_place]
+        self._further = {a.name: a.default_value for a in self.arguments if a.kwarg_only}
+        needed = any(p.default is _EMPTY for p in self.signature.parameters.values() if p not in by_place)
+        self._least: float = (
+            math.inf if needed else self._defaults.count(_EMPTY)
+        )  # arguments by place, if none is by name
 
     def __str__(self) -> str:
         return self._text
 
-    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What a call gives each argument, defaults among it. Raises RuntimeError where a call does not fit."""
+        count = len(args)
+        if kwargs or not self._least <= count <= len(self._fitters):
+            return self._by_name(args, kwargs)
+        try:
+            given = [x if fit is None else fit(x) for fit, x in zip(self._fitters, args, strict=False)]
+        except _Unfit:
+            return self._by_name(args, kwargs)  # which says what is wrong
+        return (*given, *self._defaults[count:]), self._further.copy()
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         parameters, name = self.signature.parameters, self.name
         unknown = next((key for key in kwargs if key not in parameters), None)
         given = len(args) + len(kwargs)
@@ -247,11 +322,12 @@ class FunctionSchema:
                 continue
             value = bound.arguments[key]
             try:
-                bound.arguments[key] = _fitted(value, parameter.annotation)
+                fit = _fitter(parameter.annotation)
+                bound.arguments[key] = value if fit is None else fit(value)
             except _Unfit:
                 raise RuntimeError(
                     f"{name}() Expected a value of type '{_in_words(parameter.annotation)}' for argument '{key}' but instead found "
                     f"type '{type(value).__name__}'.\nPosition: {position}\nValue: {value!r}\nDeclaration: {self}"
                 ) from None
         bound.apply_defaults()  # what a context and a gradient are given does not depend on how the op was called
-        return bound
+        return bound.args, bound.kwargs
