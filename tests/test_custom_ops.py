@@ -431,3 +431,32 @@ def test_a_call_by_place_and_one_by_name_are_the_same(lib):
     assert needing(x, k=3).item() == 3
     with pytest.raises(RuntimeError, match="is missing value for argument 'k'"):
         needing(x)
+
+
+@pytest.mark.filterwarnings("ignore:.*an autograd kernel was not registered")
+def test_what_is_registered_for_a_library_ends_with_it(lib):
+    library, name = lib.library, f"lent{next(numbers)}"
+    keeping = library.Library("custom_ops_test", "FRAGMENT")
+    keeping.define(f"{name}(Tensor x) -> Tensor")
+    keeping.define(f"{name}_doubled(Tensor x) -> Tensor")
+    keeping.impl(f"{name}_doubled", lambda x: x * 2, "CPU")
+    ops = getattr(library, "ops", lib.ops).custom_ops_test
+    op, doubled = getattr(ops, name), getattr(ops, f"{name}_doubled")
+
+    def gradient():
+        x = lib.ones(1, requires_grad=True)
+        doubled(x).backward()
+        return x.grad.item()
+
+    with library._scoped_library("custom_ops_test", "FRAGMENT") as scoped:
+        library.define(f"custom_ops_test::{name}_new", "(Tensor x) -> Tensor", lib=scoped)
+        library.impl(f"custom_ops_test::{name}", "CPU", lib=scoped)(lambda x: x * 3)
+        library.register_fake(f"custom_ops_test::{name}", lambda x: x.new_empty(5), lib=scoped)
+        library.register_autograd(f"custom_ops_test::{name}_doubled", lambda ctx, grad: grad * 7, lib=scoped)
+        assert op(lib.ones(1)).item() == 3 and op(lib.ones(1, device="meta")).shape == (5,)
+        assert gradient() == 7 and hasattr(ops, f"{name}_new")
+    for device in ("cpu", "meta"):
+        with pytest.raises(NotImplementedError, match="Could not run|no fake impl"):
+            op(lib.ones(1, device=device))
+    assert gradient() == 2
+    assert not hasattr(ops, f"{name}_new")

@@ -211,7 +211,10 @@ class CustomOpDef(_Lasting):
         return list(found) if call.gives_list else found
 
     def _run(self, args: Any, kwargs: Any) -> Any:
-        given = tensors_in((args, kwargs))
+        quick = not self._unrecorded and args and isinstance(args[0], Tensor)
+        given = [args[0]] if quick else tensors_in(args)
+        if kwargs and not quick:
+            given += tensors_in(kwargs)
         kernel = self._kernel(given[0].device.type if given else "cpu")
         if not self._unrecorded:
             return kernel(*args, **kwargs)

@@ -78,6 +78,8 @@ def define(qualname: str, schema: str | None = None, *, lib: Any = None, tags: A
             "schema should only be registered with a single call to def()."
         )
     _defined[name] = CustomOpDef(name, schema)
+    if lib is not None:
+        lib._names.append(name)
 
 
 _ABSENT = object()
@@ -101,15 +103,26 @@ def _forget(names: list[str], registered: list[tuple[dict[Any, Any], Any, Any, A
             del OpOverloadPacket.of[whole]
 
 
+def _give(lib: Library | None, place: dict[Any, Any], key: Any, found: Any) -> None:
+    """Register something, and have a library take it back when it ends."""
+    if lib is not None:
+        lib._registered.append((place, key, found, place.get(key, _ABSENT)))
+    place[key] = found
+
+
 _DEVICES = {"CPU": "cpu", "CUDA": "cuda", "MPS": "mps", "XPU": "xpu"}  # another key is for any
 
 
 def impl(qualname: str, types: Any, func: Callable[..., Any] | None = None, *, lib: Any = None) -> Any:
     """The function that computes an op, on devices of these kinds; "default" are all."""
-    kinds = [types] if isinstance(types, str) else types
-    return _op(qualname).register_kernel(
-        [None if kind == "default" else _DEVICES.get(kind, kind.lower()) for kind in kinds], func
-    )
+    kernels = _op(qualname)._kernels
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        for kind in [types] if isinstance(types, str) else types:
+            _give(lib, kernels, None if kind == "default" else _DEVICES.get(kind, kind.lower()), function)
+        return function
+
+    return register if func is None else register(func)
 
 
 def register_kernel(op: Any, device_types: Any, func: Callable[..., Any] | None = None, /, *, lib: Any = None) -> Any:
@@ -117,11 +130,16 @@ def register_kernel(op: Any, device_types: Any, func: Callable[..., Any] | None 
     return _op(op).register_kernel(device_types, func)
 
 
-def register_fake(op: Any, func: Callable[..., Any] | None = None, /, **_: Any) -> Any:
+def register_fake(op: Any, func: Callable[..., Any] | None = None, /, *, lib: Any = None, **_: Any) -> Any:
     """What an op gives on the device "meta". An op that is not there may be one of a compiled library, left out."""
-    if isinstance(op, str) and op not in _defined:
-        return (lambda function: function) if func is None else func
-    return _op(op).register_fake if func is None else _op(op).register_fake(func)
+    missing = isinstance(op, str) and op not in _defined
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not missing:
+            _give(lib, _op(op).__dict__, "fake", function)
+        return function
+
+    return register if func is None else register(func)
 
 
 impl_abstract = register_fake
@@ -134,7 +152,11 @@ def register_vmap(op: Any, func: Callable[..., Any] | None = None, /, *, lib: An
 
 def register_autograd(op: Any, backward: Callable[..., Any], /, *, setup_context: Any = None, lib: Any = None) -> None:
     """The gradient of an op: see ``CustomOpDef.register_autograd``."""
+    found = _op(op).__dict__
+    before = dict(found)
     _op(op).register_autograd(backward, setup_context=setup_context)
+    if lib is not None:
+        lib._registered += [(found, key, found[key], before[key]) for key in ("_gradient", "_node")]
 
 
 def get_ctx() -> None:
@@ -233,8 +255,7 @@ class Library:
             slot = "above"
         else:
             place, slot = op._kernels, _DEVICES.get(key)
-        self._registered.append((place, slot, fn, place.get(slot, _ABSENT)))
-        place[slot] = fn
+        _give(self, place, slot, fn)
 
     def _destroy(self) -> None:
         self._end()

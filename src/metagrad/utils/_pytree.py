@@ -305,5 +305,10 @@ def tensors_in(value: object) -> list[Tensor]:
     """
     if isinstance(value, Variable):
         return [cast("Tensor", value)]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
-    return [tensor for part in parts for tensor in tensors_in(part)]
+    found: list[Tensor] = []
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ():
+        if isinstance(part, Variable):
+            found.append(cast("Tensor", part))
+        elif isinstance(part, (tuple, list, dict)):
+            found += tensors_in(part)
+    return found
