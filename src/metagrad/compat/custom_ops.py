@@ -232,9 +232,9 @@ class CustomOpDef(_Lasting):
             )
         if len(returns) == 1 and returns[0].type == "Tensor" and not isinstance(result, (Tensor, type(None))):
             raise RuntimeError(f"Unable to cast {result!r} to Tensor")
-        found = tensors_in([result])
-        counters = [id(x._counter) for x in (*given, *found)]
-        if any(counter in counters[: len(given) + i] for i, counter in enumerate(counters[len(given) :])):
+        found = tensors_in(result)
+        memories = {id(x._counter) for x in given}
+        if not memories.isdisjoint(new := {id(x._counter) for x in found}) or len(new) < len(found):
             raise RuntimeError(
                 f"{self._name} (with implementation in {self.__module__}): The output of this custom operator (1) must not also be "
                 "an input to this custom operator and (2) may not alias any inputs to this custom operator or other returns. The "

@@ -39,7 +39,7 @@ entered: list[Any] = []  # the modes of all threads
 names: dict[Any, str] = {}  # each function that asks, and its public name
 _asking = False
 _unasked_still: dict[Any, Any] = {}  # functions that a program may hold, and those in their places
-_plain: set[type] = {Tensor}  # classes that need not be asked
+_plain: set[type] = {Tensor, int, float, bool, str, type(None)}  # classes that need not be asked
 
 _OPERATORS = {  # the method that is named to whom is asked, where an operator is one
     "__add__": "add", "__radd__": "add", "__iadd__": "add_", "__sub__": "sub", "__isub__": "sub_", "__mul__": "mul",
