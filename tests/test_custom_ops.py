@@ -1,6 +1,7 @@
 """Ops that a program defines by a schema: arguments by keyword alone, lists of tensors, vmap, and what opcheck finds."""
 
 import copy
+import inspect
 import itertools
 import math
 import threading
@@ -460,3 +461,15 @@ def test_what_is_registered_for_a_library_ends_with_it(lib):
             op(lib.ones(1, device=device))
     assert gradient() == 2
     assert not hasattr(ops, f"{name}_new")
+
+
+def test_what_is_built_in_has_no_signature_and_may_be_an_op():
+    lib = pytest.importorskip("metagrad")
+
+    def f(x, k):
+        return x * k
+
+    f.__signature__ = "none"  # asking for it raises, as of max
+    with pytest.raises(TypeError):
+        inspect.signature(f)
+    assert defined(lib, "(Tensor x, float k=2.0) -> Tensor", f)(lib.ones(1)).item() == 2

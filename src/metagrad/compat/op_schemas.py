@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections.abc
+import contextlib
 import functools
 import inspect
 import json
@@ -12,7 +13,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,7 +44,9 @@ def signature_of(schema: str, function: Callable[..., Any] | None = None) -> ins
     parts = _PART.findall(inside)
     if "".join(parts).replace(",", "") != inside.replace(",", ""):
         raise RuntimeError(f"{schema!r} has a quote or a bracket that does not end")
-    own = {} if function is None else inspect.signature(function).parameters
+    own: Mapping[str, inspect.Parameter] = {}
+    with contextlib.suppress(TypeError, ValueError):  # of None, and of what is built in
+        own = inspect.signature(function).parameters  # type: ignore[arg-type]
     for part in filter(None, map(str.strip, parts)):
         if part == "*":
             kind = inspect.Parameter.KEYWORD_ONLY
