@@ -479,3 +479,66 @@ def test_objects_and_classes_that_refuse_do_not_stop_the_first_trace(lib):
     if lib == "torch":
         pytest.importorskip("torch")
     assert ran(lib, REFUSING) == ["True True"]
+
+
+HELD = """
+import collections, dataclasses, functools, typing
+import torch
+import torch.nn.functional as F
+class Loud(dict):
+    def __setitem__(self, key, value):
+        raise RuntimeError("nobody is to change it")
+    def items(self):
+        raise RuntimeError("nobody is to read it")
+class Row(typing.NamedTuple):
+    function: object
+    name: str
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    function: object
+    never: object = dataclasses.field(init=False)
+class Several(list):
+    pass
+@functools.lru_cache(maxsize=2)
+def name_of(function, more):
+    return function.__name__ + more
+name_of(torch.add, "!")
+several = Several([torch.add])
+several.first = torch.add
+pairs = [("first", 0), (torch.add, 1), ((torch.add, F.relu), 2), ("last", 3)]
+counts = collections.Counter([torch.add, torch.add])
+ordered, default, plain = collections.OrderedDict(pairs), collections.defaultdict(int, pairs), dict(pairs)
+loud = Loud(add=torch.add)
+row, slotted, frozen, known = Row(torch.add, "add"), Slotted(torch.add), frozenset({torch.add, 1}), {torch.add, F.relu, 2}
+nested = {"rows": [Row(frozenset({torch.add}), "in")]}
+loop = {torch.add, torch.sub, torch.mul, torch.div}
+seen = 0
+for _ in loop:
+    if not seen:
+        traced = torch.fx.symbolic_trace(lambda x: F.relu(torch.add(x, x)))
+    seen += 1
+add, relu = [n.target for n in traced.graph.nodes][1:3]
+print(seen, add in known, relu in known, len(known), add in frozen, counts[add], len(counts))
+for table in (ordered, default, plain):
+    print(table[add], table[add, relu], [str(k)[:5] if isinstance(k, str) else type(k).__name__ for k in table], len(table))
+ordered.move_to_end(add)
+print(list(ordered.values()), dict.__getitem__(loud, "add") is add, row.function is add, type(row).__name__)
+print(slotted.function is add, hasattr(slotted, "never"), several[0] is add, several.first is add)
+print(add in nested["rows"][0].function, name_of(add, "!"), name_of(relu, "?"), name_of(add, "?"), name_of(add, "."))
+"""
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_functions_are_found_in_whatever_holds_them_before_the_first_trace(lib):
+    if lib == "torch":
+        pytest.importorskip("torch")
+    keys = "['first', '{}', 'tuple', 'last']"
+    found = ran(lib, HELD)
+    function = "function" if lib == "metagrad" else "builtin_function_or_method"
+    assert found == [
+        "4 True True 3 True 2 1",
+        *[f"1 2 {keys.format(function)} 4"] * 3,
+        "[0, 2, 3, 1] True True Row",
+        "True False True True",
+        "True add! relu? add? add.",
+    ]
