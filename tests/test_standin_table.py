@@ -16,4 +16,4 @@ def fake_gpu(monkeypatch):
 @pytest.mark.parametrize(("row", "call", "dtype"), CALLS)
 def test_an_op_of_the_table(row, call, dtype):
     found, expected = assert_same(row, call, dtype)
-    assert str(found) == str(expected)
+    assert str(found).replace(".cuda.", ".") == str(expected)  # type() says where a tensor is

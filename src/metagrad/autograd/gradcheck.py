@@ -280,7 +280,8 @@ def _moved(check: _Check, x: Variable, step: Any) -> list[Any]:
     """The outputs with input x moved by a step."""
     original = x.array
     try:
-        x.array = (original + step).astype(original.dtype, copy=False)
+        x.array = original.copy()
+        x.array += step  # a sum of 0-d arrays would be no array
         return [o.array.copy() for o in check.outputs()]  # copied before x is put back: an output may be x itself
     finally:
         x.array = original
