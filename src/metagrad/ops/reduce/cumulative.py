@@ -290,7 +290,7 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
 
 def _running(op: type[Function], x: Tensor, dim: int) -> Tensor:
     d = dimension(dim, x.array.ndim)
-    if x.array.dtype.char in "eE":  # the sums of halves are halves at the end
+    if op is Cumsum and x.array.dtype.char in "eE":  # the sums of halves are halves at the end
         return cast_to(_running(op, cast_to(x, dtypes.float32), dim), x.dtype)
     return op.apply(x, axis=d) if x.array.ndim else x.clone()
 
