@@ -8,12 +8,13 @@ import functools
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from metagrad.kernels.fused import TYPES
-from tests.standin import Strict, unwrap, wrap
+from tests.standin import FakeCupy, Strict, install, unwrap, wrap
 
 COMPILER = shutil.which("gcc")
 HEAD = """
@@ -153,3 +154,25 @@ class RawKernel:
             f"CuPy takes its arrays, or a pointer to nothing, not a {type(value)}"
         )
         return ctypes.c_void_p(0)
+
+
+@contextmanager
+def installed(monkeypatch, modules, caches):
+    """The stand-in with kernels, for modules that make some and the caches they keep them in: the names of those that run."""
+    install(monkeypatch)
+    names, run = [], RawKernel.__call__
+
+    def noted(self, *arguments, **settings):
+        names.append(self.name)
+        run(self, *arguments, **settings)
+
+    monkeypatch.setattr(RawKernel, "__call__", noted)
+    monkeypatch.setattr(FakeCupy, "RawKernel", RawKernel, raising=False)
+    monkeypatch.setattr(FakeCupy, "ElementwiseKernel", ElementwiseKernel, raising=False)
+    for module in modules:
+        monkeypatch.setattr(module, "cupy", lambda: FakeCupy)
+    for cache in caches:
+        cache.cache_clear()
+    yield names
+    for cache in caches:
+        cache.cache_clear()

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.c_kernels import ElementwiseKernel, RawKernel, can_compile
-from tests.standin import FakeCupy, Strict, install
+from tests.c_kernels import can_compile, installed
+from tests.standin import Strict
 
 import metagrad
 from metagrad import nn, optim
@@ -16,24 +16,9 @@ pytestmark = pytest.mark.skipif(not can_compile(), reason="needs a C compiler wi
 @pytest.fixture(autouse=True)
 def used(monkeypatch):
     """The stand-in with kernels: the names of those that ran."""
-    install(monkeypatch)
-    names, run = [], RawKernel.__call__
-
-    def noted(self, *arguments, **settings):
-        names.append(self.name)
-        run(self, *arguments, **settings)
-
-    monkeypatch.setattr(RawKernel, "__call__", noted)
-    monkeypatch.setattr(FakeCupy, "RawKernel", RawKernel, raising=False)
-    monkeypatch.setattr(FakeCupy, "ElementwiseKernel", ElementwiseKernel, raising=False)
-    for module in (fused, fused_many, gpu_rows):
-        monkeypatch.setattr(module, "cupy", lambda: FakeCupy)
     caches = (fused._kernel, fused_many._kernel, gpu_rows._kernel)
-    for cache in caches:
-        cache.cache_clear()
-    yield names
-    for cache in caches:
-        cache.cache_clear()
+    with installed(monkeypatch, (fused, fused_many, gpu_rows), caches) as names:
+        yield names
 
 
 def on_both(function, *arrays):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.c_kernels import RawKernel, can_compile
-from tests.standin import FakeCupy, Strict, install
+from tests.c_kernels import can_compile, installed
+from tests.standin import Strict
 
 from metagrad import nn
 from metagrad.autograd import grad
@@ -16,19 +16,8 @@ F = nn.functional
 
 @pytest.fixture(autouse=True)
 def used(monkeypatch):
-    install(monkeypatch)
-    names, run = [], RawKernel.__call__
-
-    def noted(self, *arguments, **settings):
-        names.append(self.name)
-        run(self, *arguments, **settings)
-
-    monkeypatch.setattr(RawKernel, "__call__", noted)
-    monkeypatch.setattr(FakeCupy, "RawKernel", RawKernel, raising=False)
-    monkeypatch.setattr(gpu_windows, "cupy", lambda: FakeCupy)
-    gpu_windows._kernel.cache_clear()
-    yield names
-    gpu_windows._kernel.cache_clear()
+    with installed(monkeypatch, [gpu_windows], [gpu_windows._kernel]) as names:
+        yield names
 
 
 def check(function, *arrays, dtype="float64"):

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.c_kernels import RawKernel, can_compile
-from tests.standin import FakeCupy, Strict, install
+from tests.c_kernels import can_compile, installed
+from tests.standin import Strict
 
 import metagrad
 from metagrad import nn
@@ -18,16 +18,9 @@ pytestmark = pytest.mark.skipif(not can_compile(), reason="needs a C compiler wi
 
 
 @pytest.fixture(autouse=True)
-def kernels(monkeypatch):
-    install(monkeypatch)
-    monkeypatch.setattr(FakeCupy, "RawKernel", RawKernel, raising=False)
-    for module in (cuda, gpu_layer):
-        monkeypatch.setattr(module, "cupy", lambda: FakeCupy)
-    cuda.kernel.cache_clear()
-    gpu_layer._places.cache_clear()
-    yield
-    cuda.kernel.cache_clear()
-    gpu_layer._places.cache_clear()
+def used(monkeypatch):
+    with installed(monkeypatch, [cuda, gpu_layer], [cuda.kernel, gpu_layer._places]) as names:
+        yield names
 
 
 def arguments(cell, directions, bias, sizes, features, hidden, dtype):
@@ -101,14 +94,7 @@ def test_sums_in_parts_and_in_turn(cell, hidden):
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
-def test_a_module_takes_them(kind, monkeypatch):
-    used, run = [], RawKernel.__call__
-
-    def noted(self, *arguments, **settings):
-        used.append(self.name)
-        run(self, *arguments, **settings)
-
-    monkeypatch.setattr(RawKernel, "__call__", noted)
+def test_a_module_takes_them(kind, used):
     metagrad.manual_seed(0)
     module = getattr(nn, kind)(3, 5, 2, bidirectional=True, batch_first=True)
     x = np.linspace(-1, 1, 2 * 4 * 3, dtype=np.float32).reshape(2, 4, 3)

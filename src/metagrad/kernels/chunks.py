@@ -168,10 +168,11 @@ def perform_formula(
 
     Of a row or a column with gaps, as ``x[:, 0]`` is one, it reads a copy.
     """
-    arrays = [
-        a if form == formulas.ELEMENTS or a.flags.c_contiguous else np.ascontiguousarray(a)
-        for a, form in zip(arrays, program.forms, strict=True)
-    ]
+    if width:
+        arrays = [
+            a if form == formulas.ELEMENTS or a.flags.c_contiguous else np.ascontiguousarray(a)
+            for a, form in zip(arrays, program.forms, strict=True)
+        ]
     size = arrays[-1].size
     _perform(formulas.work_of(program, arrays, numbers, width), size // width if width else size, size, arrays[-1])
 

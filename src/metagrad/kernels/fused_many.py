@@ -18,7 +18,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import fused
 from metagrad.kernels.cuda_text import PHASES
 from metagrad.kernels.fusion import NotPointwise
-from metagrad.kernels.libraries import is_recording, makes_kernels
+from metagrad.kernels.libraries import is_on_gpu, is_recording, makes_kernels
 
 _THREADS = 256
 _MOST = 65535  # groups of arrays that one kernel serves: so many blocks CUDA allows beside each other
@@ -36,7 +36,7 @@ def in_place_in_many(
     alike: defaultdict[Any, list[Sequence[Array | None]]] = defaultdict(list)
     for arrays in many:
         if _fit(arrays):
-            alike[tuple([None if a is None else (a.dtype, a.device.id) for a in arrays])].append(arrays)
+            alike[tuple([None if a is None else a.dtype for a in arrays])].append(arrays)
         else:
             left.append(arrays)
     may_travel = not is_recording()  # into work that is recorded no table may travel: it would be read anew each time
@@ -51,11 +51,13 @@ def in_place_in_many(
 def _fit(arrays: Sequence[Array | None]) -> bool:
     """Whether arrays are a GPU's, of one shape, of numbers that the kernels know, and in order in memory."""
     first = arrays[0]
-    return (
-        first is not None
-        and first.size > 0
-        and all(a is None or (makes_kernels(a) and a.shape == first.shape and a.flags.c_contiguous) for a in arrays)
-    )
+    if first is None or not first.size or not makes_kernels(first):
+        return False
+    return all(a is None or (a.shape == first.shape and a.flags.c_contiguous and _is_beside(a, first)) for a in arrays)
+
+
+def _is_beside(a: Array, first: Any) -> bool:
+    return is_on_gpu(a) and a.dtype.char in "fd" and a.device.id == first.device.id
 
 
 def _run(formula: Callable[..., None], many: Sequence[Sequence[Array | None]], settings: Sequence[Any]) -> bool:

@@ -35,10 +35,15 @@ class _Rows(NamedTuple):
     are_channels: bool = False
 
 
+_EXPONENTIALS = [("largest", "max", "x"), ("total", "sum", "EXP(x - largest)")]
+_MOMENTS = [("total", "sum", "x"), ("squares", "sum", "(x - total / M) * (x - total / M)")]
+_R = "1 / SQRT(squares / M + eps)"  # of which (x - μ) r has the variance 1
+_NORMAL = f"(x - total / M) * ({_R})"
+
 _FORMULAS = {
     "softmax": _Rows(
         "x", "", "", "",
-        [("largest", "max", "x"), ("total", "sum", "EXP(x - largest)")],
+        _EXPONENTIALS,
         {"y": "EXP(x - largest) / total"},
     ),
     "softmax_backward": _Rows(
@@ -48,7 +53,7 @@ _FORMULAS = {
     ),
     "log_softmax": _Rows(
         "x", "", "", "",
-        [("largest", "max", "x"), ("total", "sum", "EXP(x - largest)")],
+        _EXPONENTIALS,
         {"y": "x - largest - LOG(total)"},
     ),
     "log_softmax_backward": _Rows(
@@ -58,14 +63,14 @@ _FORMULAS = {
     ),
     "layer_norm": _Rows(
         "x", "w b", "", "eps",
-        [("total", "sum", "x"), ("squares", "sum", "(x - total / M) * (x - total / M)")],
-        {"y": "(x - total / M) * (1 / SQRT(squares / M + eps))", "z": "(x - total / M) * (1 / SQRT(squares / M + eps)) * w + b"},
-        {"r": "1 / SQRT(squares / M + eps)"},
+        _MOMENTS,
+        {"y": _NORMAL, "z": f"{_NORMAL} * w + b"},
+        {"r": _R},
     ),
     "layer_norm_alone": _Rows(
         "x", "w b", "", "eps",
-        [("total", "sum", "x"), ("squares", "sum", "(x - total / M) * (x - total / M)")],
-        {"z": "(x - total / M) * (1 / SQRT(squares / M + eps)) * w + b"},
+        _MOMENTS,
+        {"z": f"{_NORMAL} * w + b"},
     ),
     "layer_norm_backward": _Rows(
         "grad y", "w", "r", "",
@@ -74,7 +79,7 @@ _FORMULAS = {
     ),
     "cross_entropy": _Rows(
         "x", "", "", "",
-        [("largest", "max", "x"), ("total", "sum", "EXP(x - largest)"), ("chosen", "sum", "i == label ? x : 0")],
+        [*_EXPONENTIALS, ("chosen", "sum", "i == label ? x : 0")],
         {},
         {"loss": "LOG(total) + (largest - chosen)", "shift": "largest", "logarithm": "LOG(total)"},
         has_label=True,
@@ -87,9 +92,9 @@ _FORMULAS = {
     ),
     "channel_norm": _Rows(
         "x", "", "w b", "eps",
-        [("total", "sum", "x"), ("squares", "sum", "(x - total / M) * (x - total / M)")],
-        {"z": "(x - total / M) * (1 / SQRT(squares / M + eps)) * w + b"},
-        {"mean": "total / M", "variance": "squares / M", "r": "1 / SQRT(squares / M + eps)"},
+        _MOMENTS,
+        {"z": f"{_NORMAL} * w + b"},
+        {"mean": "total / M", "variance": "squares / M", "r": _R},
         are_channels=True,
     ),
     "channel_norm_backward": _Rows(

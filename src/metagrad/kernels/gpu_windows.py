@@ -37,6 +37,26 @@ _END = """
 }
 """
 
+# Where the element ``at`` of an image stands; and the windows that have it, of which it is element k, the window t / stride.
+_ELEMENT = """
+    long long rest = at;
+    const int i2 = rest % extent2; rest /= extent2;
+    const int i1 = rest % extent1; rest /= extent1;
+    const int i0 = rest % extent0;
+"""
+_WINDOWS_OF_IT = """
+    for (int k0 = 0; k0 < size0; k0++) {
+      const int t0 = i0 + low0 - k0 * step0;
+      if (t0 < 0 || t0 % stride0 || t0 / stride0 >= count0) continue;
+      for (int k1 = 0; k1 < size1; k1++) {
+        const int t1 = i1 + low1 - k1 * step1;
+        if (t1 < 0 || t1 % stride1 || t1 / stride1 >= count1) continue;
+        for (int k2 = 0; k2 < size2; k2++) {
+          const int t2 = i2 + low2 - k2 * step2;
+          if (t2 < 0 || t2 % stride2 || t2 / stride2 >= count2) continue;
+"""
+_END_OF_WINDOWS = "} } }"
+
 _TEXT = f"""
 KERNEL columns(const NUMBER *x, NUMBER *seen, const long long total, const int channels, const int images, {_AXES}) {{
   {_BEGIN}
@@ -56,26 +76,13 @@ KERNEL columns(const NUMBER *x, NUMBER *seen, const long long total, const int c
 
 KERNEL images(const NUMBER *seen, NUMBER *x, const long long total, const int channels, const int images, {_AXES}) {{
   {_BEGIN}
-    long long rest = at;
-    const int i2 = rest % extent2; rest /= extent2;
-    const int i1 = rest % extent1; rest /= extent1;
-    const int i0 = rest % extent0; rest /= extent0;
+    {_ELEMENT} rest /= extent0;
     const int c = rest % channels, n = rest / channels;
     NUMBER sum = 0;
-    for (int k0 = 0; k0 < size0; k0++) {{
-      const int t0 = i0 + low0 - k0 * step0;
-      if (t0 < 0 || t0 % stride0 || t0 / stride0 >= count0) continue;
-      for (int k1 = 0; k1 < size1; k1++) {{
-        const int t1 = i1 + low1 - k1 * step1;
-        if (t1 < 0 || t1 % stride1 || t1 / stride1 >= count1) continue;
-        for (int k2 = 0; k2 < size2; k2++) {{
-          const int t2 = i2 + low2 - k2 * step2;
-          if (t2 < 0 || t2 % stride2 || t2 / stride2 >= count2) continue;
+    {_WINDOWS_OF_IT}
           const long long window = (((long long)c * size0 + k0) * size1 + k1) * size2 + k2;
           sum += seen[(((window * images + n) * count0 + t0 / stride0) * count1 + t1 / stride1) * count2 + t2 / stride2];
-        }}
-      }}
-    }}
+    {_END_OF_WINDOWS}
     x[at] = sum;
   {_END}
 
@@ -108,26 +115,13 @@ KERNEL max_pool(const NUMBER *x, NUMBER *y, long long *places, const long long t
 
 KERNEL to_winners(const NUMBER *grad, const long long *places, NUMBER *x, const long long total, {_AXES}) {{
   {_BEGIN}
-    long long rest = at;
-    const int i2 = rest % extent2; rest /= extent2;
-    const int i1 = rest % extent1; rest /= extent1;
-    const int i0 = rest % extent0;
+    {_ELEMENT}
     const long long plane = rest / extent0, own = ((long long)i0 * extent1 + i1) * extent2 + i2;
     NUMBER sum = 0;
-    for (int k0 = 0; k0 < size0; k0++) {{
-      const int t0 = i0 + low0 - k0 * step0;
-      if (t0 < 0 || t0 % stride0 || t0 / stride0 >= count0) continue;
-      for (int k1 = 0; k1 < size1; k1++) {{
-        const int t1 = i1 + low1 - k1 * step1;
-        if (t1 < 0 || t1 % stride1 || t1 / stride1 >= count1) continue;
-        for (int k2 = 0; k2 < size2; k2++) {{
-          const int t2 = i2 + low2 - k2 * step2;
-          if (t2 < 0 || t2 % stride2 || t2 / stride2 >= count2) continue;
+    {_WINDOWS_OF_IT}
           const long long o = ((plane * count0 + t0 / stride0) * count1 + t1 / stride1) * count2 + t2 / stride2;
           if (places[o] == own) sum += grad[o];
-        }}
-      }}
-    }}
+    {_END_OF_WINDOWS}
     x[at] = sum;
   {_END}
 """

@@ -84,7 +84,7 @@ def makes_kernels(x: Array) -> bool:
     if not MAKES_KERNELS or not is_on_gpu(x) or x.dtype.char not in "fd":
         return False
     module: Any = cupy()
-    return hasattr(module, "RawKernel") and of_array(x).index == module.cuda.Device().id
+    return hasattr(module, "RawKernel") and x.device.id == module.cuda.Device().id
 
 
 def is_recording() -> bool:

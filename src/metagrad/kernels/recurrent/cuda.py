@@ -70,6 +70,46 @@ _SIGMOID = """
 DEVICE NUMBER sigmoid(NUMBER x) { return 1 / (EXP(-x) + 1); }
 """
 
+
+def _states(h: str, c: str, from_h: str, from_c: str, into_h: str, into_c: str) -> dict[str, str]:
+    """The phases in which a block takes its sequences' states from a GPU's memory, and gives them back."""
+    whole = """
+  EACH(thread)
+    for (int i = thread; i < R * H; i += THREADS) {
+      const int b = first + i / H;
+      const long long at = ((long long)d * batch + b) * H + i % H;
+      LINES
+    }
+  END
+"""
+    taken = f"{h}[i] = b < batch ? {from_h}[at] : 0;\n      if (HAS_C) {c}[i] = b < batch ? {from_c}[at] : 0;"
+    given = f"if (b < batch) {into_h}[at] = {h}[i];\n      if (b < batch && HAS_C) {into_c}[at] = {c}[i];"
+    return {"TAKE_STATES": whole.replace("LINES", taken), "GIVE_STATES": whole.replace("LINES", given)}
+
+
+def _sums(vectors: str, depth: str, width: str) -> str:
+    """The phase in which each thread sums its part of the products of R vectors with w (depth, width)."""
+    return f"""
+    EACH(thread)
+      for (int i = thread; i < P * {width}; i += THREADS) {{
+        const int part = i / {width}, column = i % {width};
+        const int from = part * PART, to = from + PART < {depth} ? from + PART : {depth};
+        NUMBER sum[R];
+        UNROLL
+        for (int r = 0; r < R; r++) sum[r] = 0;
+        UNROLL_8
+        for (int row = from; row < to; row++) {{
+          const NUMBER weight = w[row * {width} + column];
+          UNROLL
+          for (int r = 0; r < R; r++) sum[r] += weight * {vectors}[r * {depth} + row];
+        }}
+        UNROLL
+        for (int r = 0; r < R; r++) sums[(part * R + r) * {width} + column] = sum[r];
+      }}
+    END
+"""
+
+
 _FORWARD = """
 KERNEL forward(const NUMBER *inputs, const NUMBER *weights, const NUMBER *bias_x0, const NUMBER *bias_h0,
                const NUMBER *bias_x1, const NUMBER *bias_h1, const NUMBER *h0, const NUMBER *c0,
@@ -81,34 +121,12 @@ KERNEL forward(const NUMBER *inputs, const NUMBER *weights, const NUMBER *bias_x
   const NUMBER *w = weights + (long long)d * H * GH, *x = inputs + (long long)d * rows * GH;
   const NUMBER *bias_x = d ? bias_x1 : bias_x0, *bias_h = d ? bias_h1 : bias_h0;
 
-  EACH(thread)
-    for (int i = thread; i < R * H; i += THREADS) {
-      const int b = first + i / H;
-      const long long at = ((long long)d * batch + b) * H + i % H;
-      h[i] = b < batch ? h0[at] : 0;
-      if (HAS_C) c[i] = b < batch ? c0[at] : 0;
-    }
-  END
+  TAKE_STATES
 
   for (int s = 0; s < longest; s++) {
     const int t = d ? longest - 1 - s : s;
 
-    EACH(thread)
-      for (int i = thread; i < P * GH; i += THREADS) {
-        const int part = i / GH, j = i % GH, from = part * EACH_K, to = from + EACH_K < H ? from + EACH_K : H;
-        NUMBER sum[R];
-        UNROLL
-        for (int r = 0; r < R; r++) sum[r] = 0;
-        UNROLL_8
-        for (int k = from; k < to; k++) {
-          const NUMBER weight = w[k * GH + j];
-          UNROLL
-          for (int r = 0; r < R; r++) sum[r] += weight * h[r * H + k];
-        }
-        UNROLL
-        for (int r = 0; r < R; r++) sums[(part * R + r) * GH + j] = sum[r];
-      }
-    END
+    SUM_PRODUCTS
 
     EACH(thread)
       for (int i = thread; i < R * H; i += THREADS) {
@@ -129,7 +147,7 @@ KERNEL forward(const NUMBER *inputs, const NUMBER *weights, const NUMBER *bias_x
         NUMBER *keep = kept + at * KEPT * H + j;
         const NUMBER was = h[i];
         NUMBER now;
-        CELL_FORWARD
+        CELL_STEP
         if (before) before[at * H + j] = was;
         h[i] = now;
         y[row * directions * H + d * H + j] = now;
@@ -137,14 +155,7 @@ KERNEL forward(const NUMBER *inputs, const NUMBER *weights, const NUMBER *bias_x
     END
   }
 
-  EACH(thread)
-    for (int i = thread; i < R * H; i += THREADS) {
-      const int b = first + i / H;
-      const long long at = ((long long)d * batch + b) * H + i % H;
-      if (b < batch) h_last[at] = h[i];
-      if (b < batch && HAS_C) c_last[at] = c[i];
-    }
-  END
+  GIVE_STATES
 }
 """
 
@@ -159,14 +170,7 @@ KERNEL backward(const NUMBER *grad_y, const NUMBER *grad_h, const NUMBER *grad_c
   NUMBER *dh = memory, *dc = dh + R * H, *da = dc + R * H, *sums = da + R * GH;
   const NUMBER *w = d ? weights1 : weights0;
 
-  EACH(thread)
-    for (int i = thread; i < R * H; i += THREADS) {
-      const int b = first + i / H;
-      const long long at = ((long long)d * batch + b) * H + i % H;
-      dh[i] = b < batch ? grad_h[at] : 0;
-      if (HAS_C) dc[i] = b < batch ? grad_c[at] : 0;
-    }
-  END
+  TAKE_STATES
 
   for (int s = 0; s < longest; s++) {
     const int t = d ? s : longest - 1 - s;
@@ -183,7 +187,7 @@ KERNEL backward(const NUMBER *grad_y, const NUMBER *grad_h, const NUMBER *grad_c
           const NUMBER was = before[at * H + j];
           const NUMBER grad = dh[i] + grad_y[row * directions * H + d * H + j];
           NUMBER direct = 0;
-          CELL_BACKWARD
+          CELL_STEP
           dh[i] = direct;
           UNROLL
           for (int g = 0; g < G; g++) {
@@ -196,22 +200,7 @@ KERNEL backward(const NUMBER *grad_y, const NUMBER *grad_h, const NUMBER *grad_c
       }
     END
 
-    EACH(thread)
-      for (int i = thread; i < P * H; i += THREADS) {
-        const int part = i / H, k = i % H, from = part * EACH_J, to = from + EACH_J < GH ? from + EACH_J : GH;
-        NUMBER sum[R];
-        UNROLL
-        for (int r = 0; r < R; r++) sum[r] = 0;
-        UNROLL_8
-        for (int j = from; j < to; j++) {
-          const NUMBER weight = w[j * H + k];
-          UNROLL
-          for (int r = 0; r < R; r++) sum[r] += weight * da[r * GH + j];
-        }
-        UNROLL
-        for (int r = 0; r < R; r++) sums[(part * R + r) * H + k] = sum[r];
-      }
-    END
+    SUM_PRODUCTS
 
     EACH(thread)
       for (int i = thread; i < R * H; i += THREADS) {
@@ -222,16 +211,19 @@ KERNEL backward(const NUMBER *grad_y, const NUMBER *grad_h, const NUMBER *grad_c
     END
   }
 
-  EACH(thread)
-    for (int i = thread; i < R * H; i += THREADS) {
-      const int b = first + i / H;
-      const long long at = ((long long)d * batch + b) * H + i % H;
-      if (b < batch) grad_h0[at] = dh[i];
-      if (b < batch && HAS_C) grad_c0[at] = dc[i];
-    }
-  END
+  GIVE_STATES
 }
 """
+
+# What stands for these names in the texts.
+_PHASES_FORWARD = {
+    **_states("h", "c", "h0", "c0", "h_last", "c_last"),
+    "SUM_PRODUCTS": _sums("h", "H", "GH"),
+}
+_PHASES_BACK = {
+    **_states("dh", "dc", "grad_h", "grad_c", "grad_h0", "grad_c0"),
+    "SUM_PRODUCTS": _sums("da", "GH", "H"),
+}
 
 # A step of one feature. Forward, of_x and of_h are the gates' sums, and ``was`` is h before: to ``now``, and to c[i] of an LSTM.
 # Back, ``grad`` is the gradient of ``now``: to those of the gates' sums, and to what of it goes straight to ``was``.
@@ -300,15 +292,13 @@ def text_of(cell: str, dtype: str, hidden: int, has_bias: bool, dealt: Plan, bac
         "ACTIVATION(x)": f"tanh{single}(x)" if is_tanh else "((x) > 0 ? (x) : (x) <= 0 ? 0 : (x))",  # nan stays nan
         "SLOPE": "grad * (1 - now * now)" if is_tanh else "(now > 0 ? grad : 0)",
         "H": hidden, "G": GATES[cell], "GH": gates, "R": dealt.sequences, "P": parts,
-        "EACH_K": -(-hidden // parts), "EACH_J": -(-gates // parts), "KEPT": KEPT[cell],
+        "PART": -(-(gates if backward else hidden) // parts), "KEPT": KEPT[cell],
         "HAS_C": int(cell == "LSTM"), "HAS_BIAS": int(has_bias), "HAS_OWN_H_GATES": int(cell == "GRU"),
     }  # fmt: skip
     lines = [f"#define {name} {value}" for name, value in defined.items()]
-    body = (
-        _BACKWARD.replace("CELL_BACKWARD", _CELLS[cell][1])
-        if backward
-        else _FORWARD.replace("CELL_FORWARD", _CELLS[cell][0])
-    )
+    body, phases = (_BACKWARD, _PHASES_BACK) if backward else (_FORWARD, _PHASES_FORWARD)
+    for name, phase in {**phases, "CELL_STEP": _CELLS[cell][backward]}.items():
+        body = body.replace(name, phase)
     return "\n".join(lines) + PHASES + _SIGMOID + body
 
 

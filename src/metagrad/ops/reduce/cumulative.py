@@ -20,7 +20,7 @@ from metagrad.kernels.reductions import is_large
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.index.gathering import gather
-from metagrad.ops.operands import cast_to, in_single
+from metagrad.ops.operands import in_single
 from metagrad.ops.out import in_its_dtype
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.extrema import ordered
@@ -45,8 +45,12 @@ class Cumsum(Function):
         return _sums_from_the_end(grad, self.axis)
 
 
-@takes_out_by(in_its_dtype)
 @in_single
+def _sums(x: Tensor, dim: int) -> Tensor:
+    return _running(Cumsum, x, dim)
+
+
+@takes_out_by(in_its_dtype)
 def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
 
@@ -54,7 +58,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | No
     >>> metagrad.cumsum(metagrad.tensor([1, 2, 3]), 0)
     tensor([1, 3, 6])
     """
-    return _running(Cumsum, _summed("cumsum", input, dtype), dim)
+    return _sums(_summed("cumsum", input, dtype), dim)
 
 
 @asks_for_tensors
@@ -290,8 +294,6 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
 
 def _running(op: type[Function], x: Tensor, dim: int) -> Tensor:
     d = dimension(dim, x.array.ndim)
-    if op is Cumsum and x.array.dtype.char in "eE":  # the sums of halves are halves at the end
-        return cast_to(_running(op, cast_to(x, dtypes.float32), dim), x.dtype)
     return op.apply(x, axis=d) if x.array.ndim else x.clone()
 
 
