@@ -147,9 +147,9 @@ def test_no_op_is_left_out():
     # test_layers.py, Attention in test_attention.py, DropoutByLoop and CrossEntropy with the kernels, NextBfloat16 in
     # test_same.py; the last row are bases, and distances, cosines and images by loops, which have tests of their own.
     apart = {
-        "Move", "FromWinners", "Ctc", "Shared", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy", "NextBfloat16",
-        "Pointwise", "Extremum", "Step", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean", "BySizes",
-        "BySizesAbove", "Cosine", "ResampleImages", "UnsampleImages",
+        "Move", "FromWinners", "Ctc", "CtcGradient", "Shared", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy", "Step",
+        "NextBfloat16", "Pointwise", "Extremum", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean",
+        "BySizes", "BySizesAbove", "Cosine", "ResampleImages", "UnsampleImages",
     }  # fmt: skip
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 

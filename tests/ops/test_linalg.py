@@ -153,3 +153,12 @@ def test_reflections_multiplied_out_are_orthogonal(rows, columns):
     np.testing.assert_allclose(q.T @ q, np.eye(columns), atol=1e-12)
     q, r = metagrad.linalg.qr(metagrad.tensor(a))
     np.testing.assert_allclose((q @ r).numpy(), a, atol=1e-12)
+
+
+def test_the_gradient_of_eigenvectors_is_symmetric():
+    a = metagrad.tensor([[3.0, 1.0, 0.5], [1.0, 2.0, 0.3], [0.5, 0.3, 1.0]], dtype=metagrad.float64, requires_grad=True)
+    v = metagrad.linalg.eigh(a)[1]
+    weights = metagrad.tensor([[1.0, 2.0, 3.0], [0.5, -1.0, 2.0], [0.3, 0.7, 1.0]], dtype=metagrad.float64)
+    (grad,) = metagrad.autograd.grad((v * v.detach()[0].sign() * weights).sum(), a)
+    wanted = [[-0.4335, 0.1446, 0.4081], [0.1446, 0.3230, -0.2554], [0.4081, -0.2554, 0.1105]]
+    assert metagrad.allclose(grad, metagrad.tensor(wanted, dtype=metagrad.float64), atol=1e-4)

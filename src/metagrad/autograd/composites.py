@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from metagrad.autograd import function as functions
+from metagrad.autograd.errors import FREED
 from metagrad.autograd.variable import Variable
 
 P = ParamSpec("P")
@@ -127,6 +128,19 @@ def guard(node: Any, *values: Any) -> None:
         tensors = []  # what was packed is not overwritten
     origins: list[functions.Origin] = [(None, x._counter, x._counter[0]) for x in tensors]
     node.origins = (*node.origins, *(origins or [functions.NOWHERE]))
+
+
+def free_all(node: Any) -> None:
+    """What a node whose gradient is made of arrays kept as attributes does for ``release``: they go, and no second pass comes.
+
+    >>> import metagrad
+    >>> loss = metagrad.nn.functional.nll_loss(metagrad.zeros(1, 2, requires_grad=True), metagrad.tensor([1]))
+    >>> node = loss.grad_fn.next_functions[0][0]
+    >>> "classes" in vars(node), loss.backward(), "classes" in vars(node)
+    (True, None, False)
+    """
+    node.forget()
+    node.saved, node.origins = FREED, functions.STALE
 
 
 def repeatable(y: Any) -> Any:

@@ -136,7 +136,7 @@ class _Arrivals:
     def __call__(self, i: int, grad: Any) -> None:
         if self.running is not flags.running:  # the first one of this pass
             self.running = flags.running
-            roots, leads, wanted = self.running
+            roots, leads, wanted, _ = self.running
             starts = [edge for edge, _ in roots]
             nodes = [node for node in nodes_behind(starts) if leads is None or node in leads]
             reached = {*starts, *nodes, *(edge for node in nodes for edge in node.edges)}

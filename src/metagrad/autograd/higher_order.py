@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from metagrad.autograd.function import OUTPUT, Function
-from metagrad.autograd.mode import enable_grad
+from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, as_tensor, wrap
 
 Propagate = Callable[..., dict[Any, Any]]  # the engine's
@@ -29,7 +29,8 @@ def recorded(node: Function, grads: Sequence[Any], propagate: Propagate) -> Any:
                 node.saved = tuple(
                     [_rejoined(node, a, where) for a, (where, _, _) in zip(arrays, node.origins, strict=False)]
                 )
-            return node.backward(*tensors)
+            found = node.backward(*tensors)
+            return _connected(node, found) if node.flat_in else found
         finally:
             node.saved = arrays
 
@@ -64,6 +65,36 @@ class Alias(Function):
 def alias(edge: Any, array: Any) -> Function:
     """A node that hands a gradient on as it is: where what lies beyond an edge needs a name of its own."""
     return Alias.made([edge], array.shape, array.dtype)
+
+
+class Flat(Function):
+    """y = g, a gradient that is constant, piece by piece, in inputs of its op;   ∂L/∂g = ∂L/∂y, and zeros for each of these.
+
+    So the gradient of relu, a step, is part of the graph of x, as PyTorch's is. No zeros are computed with: the pass is told what
+    they would reach (``targets.py``).
+    """
+
+    zeros: bool
+
+    def backward(self, grad: Any) -> Any:
+        """The gradient; and word of the inputs, unless PyTorch's formula takes them without having a gradient for them."""
+        if self.zeros:
+            mode.running[3].update(self.edges[1:])
+        return grad, *[None] * (len(self.edges) - 1)
+
+
+def _connected(node: Function, grads: Any) -> Any:
+    """Gradients of a node's inputs, connected with those inputs in which they are constant."""
+    ends = [node.edges[i] for i in node.flat_in if node.edges[i] is not None]
+    if not ends:
+        return grads
+    listed = grads if isinstance(grads, tuple) else (grads,)
+    return tuple([g if g is None or not node.flat_zeros and g.requires_grad else _flat(g, ends, node) for g in listed])
+
+
+def _flat(grad: Any, ends: list[Any], node: Function) -> Any:
+    edges = [grad._grad_fn or (grad if grad.requires_grad else None), *ends]
+    return _with_history(grad.array, Flat.made(edges, grad.array.shape, grad.array.dtype, zeros=node.flat_zeros))
 
 
 def _own_copy(node: Function, i: int, x: Any) -> Any:

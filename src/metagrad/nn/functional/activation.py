@@ -49,6 +49,7 @@ class Hardtanh(Pointwise):
     """y = x limited to [low, high],   ∂L/∂x = 0 at the limits and beyond, else ∂L/∂y."""
 
     loops = Loops(compiled.hardtanh, compiled.hardtanh_backward)
+    flat_in = (0,)
 
     def forward(self, x: Array, low: float, high: float) -> Array:
         self.save(x)
@@ -77,6 +78,8 @@ class Hardsigmoid(Pointwise):
 class Softshrink(Pointwise):
     """y = x − λ where x > λ, x + λ where x < −λ, else 0;   ∂L/∂x = 0 between −λ and λ, else ∂L/∂y."""
 
+    flat_in = (0,)
+
     def forward(self, x: Array, lambd: float) -> Array:
         if self.needs[0]:
             self.inside = (x >= -lambd) & (x <= lambd)
@@ -88,6 +91,8 @@ class Softshrink(Pointwise):
 
 class Threshold(Pointwise):
     """y = v where x ≤ t, else x;   ∂L/∂x = 0 where x ≤ t, else ∂L/∂y."""
+
+    flat_in = (0,)
 
     def forward(self, x: Array, threshold: float, value: float) -> Array:
         below = x <= threshold
@@ -103,6 +108,7 @@ class LeakyRelu(Pointwise):
     """y = x where x > 0, else s x;   ∂L/∂x = ∂L/∂y where x > 0, else s ∂L/∂y."""
 
     loops = Loops(compiled.leaky_relu, compiled.leaky_relu_backward)
+    flat_in = (0,)
 
     def forward(self, x: Array, slope: float) -> Array:
         self.save(x)
@@ -335,9 +341,9 @@ def rrelu(
             f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
         )
     refuse("rrelu", input, "biuc")
-    slope: Any = (lower + upper) / 2
-    if training:
-        slope = wrap(_drawn_slopes(in_order(input.array), lower, upper))
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    slope = wrap(_drawn_slopes(in_order(input.array), lower, upper))
     x = contiguous(input)
     return given_back(input, where(x > 0, x, x * slope), inplace)
 

@@ -65,6 +65,7 @@ class Convolve(Function):
     """y[n, m, o] = Σ_c Σ_k w[m, c, k] · x[n, c, position of k in window o] + b[m]."""
 
     guards = (0, 1)
+    flat_in, flat_zeros = (0, 1), False
 
     def forward(self, x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
         self.save(x if self.needs[1] else None, w if self.needs[0] else None)
@@ -89,6 +90,8 @@ def _bias_gradient(grad: Array) -> Array:
 
 class InputGradient(Function):
     """x[n, c, i] = Σ w[m, c, k] · g[n, m, o] over all m and all (k, o) with position i: the transposed convolution of g."""
+
+    flat_in, flat_zeros = (0, 1), False
 
     def forward(self, g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
         self.save(g if self.needs[1] else None, w if self.needs[0] else None)

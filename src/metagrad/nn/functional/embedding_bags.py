@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.composites import guarding
+from metagrad.autograd.composites import free_all, guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
@@ -93,6 +93,8 @@ def embedding_bag(
 
 class Bags(Function):
     """y[bₙ] += cₙ w[aₙ], for numbers a of rows and b of bags (N);   ∂L/∂w[aₙ] += cₙ ∂L/∂y[bₙ],   ∂L/∂cₙ = w[aₙ] · ∂L/∂y[bₙ]."""
+
+    release = free_all
 
     def forward(self, w: Array, c: Array, rows: Array, bag_of: Array, bags: int) -> Array:
         self.save(w if self.needs[1] else None, c)

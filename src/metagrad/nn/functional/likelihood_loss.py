@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.composites import guarding
+from metagrad.autograd.composites import free_all, guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import CPU, move, of_array
@@ -154,6 +154,8 @@ class Ctc(Function):
     it, the gradient of what was given to the log-softmax before.
     """
 
+    release = free_all
+
     def forward(self, q: Array, labels: Array, steps: Array, lengths: Array, blank: int, zero_infinity: bool) -> Array:
         """q (T, N, C), labels (N, S), steps (N), lengths (N); l (N)."""
         t_max, n, _ = q.shape
@@ -176,14 +178,20 @@ class Ctc(Function):
         loss = -np.logaddexp(*last)
         loss = np.where(steps > 0, loss, np.where(lengths > 0, np.inf, 0)).astype(q.dtype)
         if self.needs[0]:
-            self.work = q, extended, skips, said, inside, alpha, loss, steps, lengths
-        self.hidden = zero_infinity & np.isinf(loss)
-        return np.where(self.hidden, 0, loss)
+            self.save(q)
+            self.work = extended, skips, said, inside, alpha, loss, steps, lengths, zero_infinity & np.isinf(loss)
+        return np.where(zero_infinity & np.isinf(loss), 0, loss)
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
-        if isinstance(grad, Variable):
-            raise NotImplementedError("ctc_loss has no second derivative")
-        q, extended, skips, said, inside, alpha, loss, steps, lengths = self.work
+        (q,) = self.saved
+        return CtcGradient.on(grad, q, work=self.work), None, None, None
+
+
+class CtcGradient(Function):
+    """The gradient of ``Ctc``, which has none itself: PyTorch has no formula for it either."""
+
+    def forward(self, grad: Array, q: Array, work: tuple[Array, ...]) -> Array:
+        extended, skips, said, inside, alpha, loss, steps, lengths, hidden = work
         t_max, n, classes = q.shape
         both = np.full_like(alpha, -np.inf)
         beta = filled(extended.shape, -np.inf, q.dtype, q)
@@ -202,7 +210,10 @@ class Ctc(Function):
         )  # relative to e^−l, so that none vanishes
         counted = (np.arange(t_max, like=q)[:, None] < steps)[..., None]
         found = np.where(counted, np.exp(q) - sums, 0) * grad[None, :, None]
-        return np.where(self.hidden[None, :, None], 0, found).astype(q.dtype, copy=False), None, None, None
+        return np.where(hidden[None, :, None], 0, found).astype(q.dtype, copy=False)
+
+    def backward(self, *_: Array) -> Array:
+        raise RuntimeError("derivative for aten::_ctc_loss_backward is not implemented")
 
 
 def _skips_backwards(skips: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.composites import composite, guarding
+from metagrad.autograd.composites import composite, free_all, guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import Variable, wrap
@@ -47,6 +47,8 @@ __all__ = [
 
 class Pick(Function):
     """yᵢ = −x[i, cᵢ]: from every row the element of its class;   ∂L/∂x is zeros with −∂L/∂yᵢ at [i, cᵢ]."""
+
+    flat_in, release = (0,), free_all
 
     def forward(self, x: Array, classes: Array) -> Array:
         self.classes, self.shape_in = classes, x.shape

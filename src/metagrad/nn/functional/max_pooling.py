@@ -27,6 +27,8 @@ __all__ = [
 class MaxPool(Function):
     """y = the largest element of each window;   ∂L/∂x adds up the ∂L/∂y of the windows in which an element is the largest."""
 
+    flat_in = (0,)
+
     def forward(self, x: Array, axes: Axes, positions: bool) -> Any:
         self.axes, shape = axes, (*x.shape[: x.ndim - len(axes)], *counts(axes))
         if not positions and not any(self.needs):

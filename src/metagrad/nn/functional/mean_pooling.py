@@ -35,6 +35,8 @@ __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "
 class SumPool(Function):
     """y = the sum of each window;   ∂L/∂x adds up the ∂L/∂y of the windows an element is in."""
 
+    flat_in = (0,)
+
     def forward(self, x: Array, axes: Axes) -> Array:
         self.axes = axes
         y = kernel.sum_pool(planes(x, axes), axes).reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))

@@ -15,6 +15,7 @@ from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.gathering import is_outside
+from metagrad.kernels.selection import select
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.at import add_rows, taken
 from metagrad.ops.operands import tensor_of
@@ -50,7 +51,8 @@ class AddRows(Function):
         return y
 
     def backward(self, grad: Array) -> Array:
-        return Lookup.on(grad, self.tokens, padding_idx=self.padding_idx)
+        found = Lookup.on(grad, self.tokens, padding_idx=self.padding_idx)
+        return found if self.padding_idx is None else select((self.tokens == self.padding_idx)[..., None], 0.0, found)
 
 
 @asks_for_tensors

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.composites import guarding
+from metagrad.autograd.composites import free_all, guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.variable import unwrap, wrap
@@ -34,6 +34,8 @@ class PutExtreme(Function):
 
     replaced: what stood in x before it was left out: as in PyTorch, it takes its share where it equals y.
     """
+
+    release = free_all
 
     def forward(
         self, x: Array, v: Array, index: Array | tuple[Array, ...], ufunc: np.ufunc, replaced: Array | None

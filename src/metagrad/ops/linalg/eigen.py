@@ -59,6 +59,7 @@ class Eigh(Function):
             return (v * grad_l[..., None, :]) @ H(v)
         turn = H(v) @ grad_v
         require_phase_free("linalg.eigh", diagonal(turn))
+        turn = (turn - H(turn)) * 0.5  # V may only turn: what is left of the rest would not be Hermitian
         return v @ with_diagonal(np.zeros_like(l) if grad_l is None else grad_l, turn / differences(l)) @ H(v)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import free_all
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base import results
@@ -65,6 +66,8 @@ class LUFactor(Function):
     For what the elimination defines holds for the first k rows and columns, and the rest follows by substitution:
     L₂ = (P A)₂ U⁻¹ and U₂ = L⁻¹ (P A)₂.
     """
+
+    release = free_all
 
     def forward(self, a: Array, pivot: bool) -> tuple[Array, ...]:
         m, n = a.shape[-2:]

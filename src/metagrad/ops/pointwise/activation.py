@@ -30,6 +30,7 @@ class Relu(Pointwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
     loops = Loops(compiled.relu, compiled.relu_backward, True, tuning.CHEAP_LOOP_WORTH)
+    flat_in = (0,)
 
     def forward(self, x: Array) -> Array:
         if x.dtype.kind == "f":  # three times as fast as np.maximum with a number
@@ -107,6 +108,8 @@ def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
 class Hardshrink(Pointwise):
     """y = x where |x| > λ, else 0;   ∂L/∂x = ∂L/∂y where |x| > λ, else 0."""
 
+    flat_in = (0,)
+
     def forward(self, x: Array, lambd: float) -> Array:
         inside = (x >= -lambd) & (x <= lambd)
         if self.needs[0]:
@@ -119,6 +122,8 @@ class Hardshrink(Pointwise):
 
 class Prelu(Pointwise):
     """y = x where x > 0, else a x;   ∂L/∂x = ∂L/∂y · (1 or a),   ∂L/∂a = ∂L/∂y · (0 or x)."""
+
+    flat_in = (0,)
 
     def forward(self, x: Array, a: Array, shrinks: bool) -> Array:
         self.save(x, a)

@@ -147,6 +147,7 @@ class Copysign(Pointwise):
     """z = |x| with the sign of y;   ∂L/∂x = ∂L/∂z · z / x (0 at 0),   ∂L/∂y = 0."""
 
     guards = (0, OUTPUT)
+    flat_in = (0,)
 
     def forward(self, x: Array, y: Array) -> Array:
         z = np.copysign(x, y)

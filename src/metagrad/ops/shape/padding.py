@@ -151,6 +151,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     )
     if y._grad_fn is not None:
         guard(y._grad_fn, *([] if mode == "circular" else [input]))
+        y._grad_fn.flat_in = () if mode == "circular" else (0,)  # there PyTorch copies slices
     names = {"reflect": f"ReflectionPad{axes}D", "replicate": f"ReplicationPad{axes}D", "circular": "Copy"}
     return named(y if mode == "circular" else formatted_as(y, input), names[mode])
 

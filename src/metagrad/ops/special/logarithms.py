@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import free_all
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
@@ -46,6 +47,8 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 class Logit(Pointwise):
     """y = ln(x / (1 − x)), x first put into [ε, 1 − ε];   ∂L/∂x = ∂L/∂y / (x (1 − x)) inside of it, else 0."""
+
+    release = free_all
 
     def forward(self, x: Array, eps: float | None) -> Array:
         self.save(x)
