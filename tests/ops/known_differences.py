@@ -63,7 +63,7 @@ KNOWN = [
         "gradient",
     ),
     known("which of equal elements comes first is left open", "topk kthvalue", SIZES, f"{FLOATS} {WHOLE}"),
-    known("PyTorch makes one half of the numbers from the start and the other from the end", "linspace logspace"),
+    known("PyTorch makes one half of the numbers from the start and the other from the end", "logspace"),
     known("PyTorch refuses ends beyond float32, though the result is float64", "linspace logspace", "large", "float64"),
     known(
         "the derivative by the angle's factor is defined whatever the sign of the magnitude; std::polar leaves a negative one open",

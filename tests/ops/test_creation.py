@@ -280,3 +280,16 @@ def test_a_sequence_of_any_kind_is_a_list():
     for no in ({1, 2}, {1: 2}, {1: 2}.values(), iter([1])):
         with pytest.raises(RuntimeError, match="Could not infer dtype"):
             metagrad.tensor(no)
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_one_half_of_evenly_spaced_numbers_is_counted_from_the_end(lib):
+    L = pytest.importorskip(lib)
+    few = L.linspace(-10, 10, 10)
+    assert few.tolist()[2:5] == [-5.55555534362793, -3.3333330154418945, -1.1111106872558594]
+    assert (few == -few.flip(0)).all() and L.linspace(0, 1, 37, dtype=L.float64)[-4] == 0.9166666666666666
+    assert L.linspace(0, 1, 7, dtype=L.float16)[4] == 0.6669921875
+    assert L.logspace(0, 1, 4).tolist() == [1.0, 2.1544346809387207, 4.6415886878967285, 10.0]
+    assert str(L.linspace(1e38, -3e38, 5).tolist()) == "[nan, -inf, inf, inf, nan]"
+    many = L.linspace(-3, 5, 300_001)
+    assert many[0] == -3 and many[-1] == 5 and many[150_000] == 1 and (many[1:] > many[:-1]).all()

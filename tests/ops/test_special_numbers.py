@@ -226,3 +226,21 @@ def test_running_sums_of_halves_and_complex_numbers_do_not_lose_digits():
         assert found.dtype == mg.float16 and (found.float() - expected).abs().max() < 0.02
     last = (mg.full((1_200_000,), 0.1) + 0j).cumsum(0)[-1]
     assert abs(last.item() - 120_000) < 0.1
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_running_sums_of_few_numbers_may_leave_the_range_and_come_back(lib):
+    L = pytest.importorskip(lib)
+    x = L.tensor([3e38, 3e38, -3e38, -3e38], requires_grad=True)
+    y = x.cumsum(0)
+    y.backward(x.detach())
+    assert y.tolist() == [x[0].item(), float("inf"), x[0].item(), 0.0]
+    assert x.grad.tolist() == [0.0, -x[0].item(), -float("inf"), -x[0].item()]
+    assert L.linspace(0.1, 0.9, 500).cumsum(0)[-1].item() == 250
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_what_is_shrunk_to_zero_keeps_its_sign(lib):
+    L = pytest.importorskip(lib)
+    y = L.nn.functional.softshrink(L.tensor([0.3, -0.3, 0.0, -0.0, -1.0]))
+    assert y.tolist() == [0, 0, 0, 0, -0.5] and L.signbit(y).tolist() == [False, True, False, True, True]

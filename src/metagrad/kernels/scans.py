@@ -27,6 +27,9 @@ from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
 
 
+_WIDER: dict[str, type[np.number[Any]]] = {"f": np.float64, "F": np.complex128}
+
+
 def running_sum(x: Array, axis: int) -> Array:
     """yᵢ = Σ_{j≤i} xⱼ along one dimension, in the dtype of x."""
     if not is_large(x) or not x.flags.c_contiguous or x.dtype.kind != "f":
@@ -48,11 +51,12 @@ def running_sum(x: Array, axis: int) -> Array:
 
 
 def _by_numpy(x: Array, axis: int) -> Array:
-    """NumPy's running sums; many steps in float64, and rounded once, lest the errors add up."""
-    if x.dtype.char in "fF" and x.shape[axis] >= tuning.SCAN_LOSES_DIGITS:
-        wide = np.float64 if x.dtype.char == "f" else np.complex128
-        return np.cumsum(x, axis=axis, dtype=wide).astype(x.dtype)
-    return np.cumsum(x, axis=axis, dtype=x.dtype)
+    """NumPy's running sums; those of float32 in float64, and rounded once: errors do not add up, and a sum may leave
+    float32's range and come back."""
+    wide = _WIDER.get(x.dtype.char)
+    if wide is None or not isinstance(x, np.ndarray):
+        return np.cumsum(x, axis=axis, dtype=x.dtype if wide is None else wide).astype(x.dtype, copy=False)
+    return np.add.accumulate(x.astype(wide), axis).astype(x.dtype)  # half the time of np.cumsum's
 
 
 def running_sum_from_the_end(x: Array, axis: int) -> Array:

@@ -83,7 +83,7 @@ class Softshrink(Pointwise):
     def forward(self, x: Array, lambd: float) -> Array:
         if self.needs[0]:
             self.inside = (x >= -lambd) & (x <= lambd)
-        return x - np.clip(x, -lambd, lambd)
+        return np.copysign(x - np.clip(x, -lambd, lambd), x)  # a zero has the sign of x
 
     def backward(self, grad: Array) -> Array:
         return select(self.inside, 0.0, grad)

@@ -14,6 +14,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike, Operand
 from metagrad.base.warning import warn
+from metagrad.kernels import tuning
 from metagrad.kernels.ramps import ramp
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.dtype_checks import unsupported
@@ -98,7 +99,7 @@ def range(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, 
 
 
 def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLike) -> tuple[Array, dtypes.dtype]:
-    """Evenly spaced numbers in double precision, or in float32 if ``linspace`` is to give it, and the dtype they are for."""
+    """Evenly spaced numbers, and the dtype they are for: integers are still to be cut off, real exponents are float64."""
     first, last = _number(name, start), _number(name, end)
     if not hasattr(steps, "__index__"):
         got = ", ".join(type(given).__name__ for given in (start, end, steps))
@@ -119,13 +120,36 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
             if not bounds.min <= value <= bounds.max:
                 raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
         first, last = int(first), int(last)
-    by = (last - first) / (steps - 1) if steps > 1 else 0
-    if not by or isinstance(by, complex):
-        return np.linspace(first, last, steps), kind
-    to = np.dtype(np.float32) if kind is dtypes.float32 and name == "linspace" else np.dtype(np.float64)
-    found = ramp(steps, by, float(first), to)
-    found[-1] = last
-    return found, kind
+    exponents = name == "logspace" and not kind.is_complex
+    return _spaced(first, last, steps, dtypes.float64 if exponents else kind), kind
+
+
+# What a fused multiplication and addition is exact in: PyTorch's processors round once where NumPy would twice.
+_WIDER: dict[str, type[np.floating[Any]]] = {"f": np.float64, "d": np.longdouble}
+
+
+def _spaced(first: Any, last: Any, steps: int, kind: dtypes.dtype) -> Array:
+    """Numbers at equal distances, one half of them from the start and the other from the end, as in PyTorch: −a to a is
+    symmetric. Those for integers are in float64."""
+    if kind.is_complex:
+        found = np.empty(steps, kind.dtype)
+        found.real, found.imag = (
+            _spaced(a, b, steps, kind.to_real()) for a, b in ((first.real, last.real), (first.imag, last.imag))
+        )
+        return found
+    dtype = np.dtype(np.float64) if kind.category == 1 else kind.dtype
+    start, end = dtype.type(first), dtype.type(last)
+    if steps < 2:
+        return np.full(steps, start, dtype)
+    by, half = (end - start) / dtype.type(steps - 1), steps // 2
+    if steps >= tuning.RAMP_LARGE and dtype.char in _WIDER:
+        numbers = [(half, start), (steps - half, float(end) - float(by) * (steps - 1 - half))]
+        return np.concatenate([ramp(count, float(by), float(origin), dtype) for count, origin in numbers])
+    wide = _WIDER.get(dtype.char, dtype.type)
+    away, found = np.arange(steps - half, dtype=wide) * wide(by), np.empty(steps, dtype)
+    found[:half] = away[:half] + start
+    found[half:] = end - away[::-1]
+    return found
 
 
 @factory

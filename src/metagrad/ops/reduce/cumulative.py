@@ -124,7 +124,8 @@ class Cumprod(Function):
 def _sums_from_the_end(x: Array, axis: int) -> Array:
     if is_large(x):
         return scans.running_sum_from_the_end(x, axis)
-    return np.flip(np.cumsum(np.flip(x, axis), axis=axis), axis)
+    sums = np.cumsum if isinstance(x, Variable) else scans.running_sum
+    return np.flip(sums(np.flip(x, axis), axis), axis)
 
 
 def _around_zeros(grad: Array, x: Array, y: Array, axis: int) -> Array:
