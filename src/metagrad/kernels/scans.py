@@ -26,7 +26,6 @@ from metagrad.kernels.copying import flipped
 from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
 
-
 _WIDER: dict[str, type[np.number[Any]]] = {"f": np.float64, "F": np.complex128}
 
 
