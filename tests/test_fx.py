@@ -271,7 +271,7 @@ def test_graphs_are_interpreted_and_transformed():
     assert fx.Interpreter(traced).run(x, 5.0, initial_env=given).tolist() == [[5.0, 5.0]] * 4
     with pytest.raises(RuntimeError, match="Expected positional argument for parameter x") as error:
         fx.Interpreter(traced).run()
-    assert error.value.__notes__ == ["While executing %x : [num_users=1] = placeholder[target=x]"]
+    assert "\n\nWhile executing %x : [num_users=1] = placeholder[target=x]\n" in str(error.value)
 
     class Doubled(fx.Transformer):
         def call_module(self, target, args, kwargs):
@@ -286,7 +286,7 @@ def test_graphs_are_interpreted_and_transformed():
 
 
 @pytest.mark.parametrize(("program", "names"), [
-    (lambda x: mg.relu(x).neg() + mg.relu(x + 1).neg(), ["x", "sigmoid", "add", "sigmoid_1", "add_1", "output"]),
+    (lambda x: mg.relu(x).neg() + mg.relu(x + 1).neg(), ["x", "add", "sigmoid", "sigmoid_1", "add_1", "output"]),
     (lambda x: mg.relu(mg.relu(x).neg()).neg(), ["x", "sigmoid", "sigmoid_1", "output"]),
     (lambda x: (mg.relu(x), x.neg()), ["x", "relu", "neg", "output"]),
 ])  # fmt: skip

@@ -13,7 +13,10 @@
 ``graph_module.py``            a module made of a graph
 ``interpreter.py``             a graph run step by step, or changed on the way
 ``subgraph_rewriter.py``       parts that look like a pattern replaced
-``passes/``                    shapes noted at every step
+``operator_schemas.py``        the arguments of calls in one form
+``traceback.py``               notes that steps keep
+``folders.py``                 a module as a package of Python
+``passes/``                    shapes noted at every step, graphs cut into parts
 =============================  ======================================================================
 
 Proxies answer ``__torch_function__``: from the first of them on, metagrad's functions ask their arguments' classes.

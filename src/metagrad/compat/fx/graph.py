@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -116,7 +117,17 @@ class Graph:
         )
 
     def get_attr(self, qualified_name: str, type_expr: Any = None) -> Node:
-        """A parameter, a buffer, or another value that the module has under a path."""
+        """A parameter, a buffer, or another value that the module has under a path. Warns if it is known and has not."""
+        if self.owning_module is not None:
+            found: Any = self.owning_module
+            for part in qualified_name.split("."):
+                found = getattr(found, part, None)
+            if found is None:
+                warnings.warn(
+                    "Attempted to insert a get_attr Node with no underlying reference in the owning GraphModule! "
+                    f"Give it something named {qualified_name!r} first",
+                    stacklevel=2,
+                )
         return self.create_node("get_attr", qualified_name, type_expr=type_expr)
 
     def call_function(
@@ -135,7 +146,9 @@ class Graph:
         return self.create_node("call_method", method_name, args, kwargs, type_expr=type_expr)
 
     def call_module(self, module_name: str, args: Any = None, kwargs: Any = None, type_expr: Any = None) -> Node:
-        """The module under a path called."""
+        """The module under a path called. AttributeError if the graph's module is known and has none there."""
+        if self.owning_module is not None:
+            self.owning_module.get_submodule(module_name)
         return self.create_node("call_module", module_name, args, kwargs, type_expr=type_expr)
 
     def output(self, result: Argument, type_expr: Any = None) -> Node:
@@ -247,7 +260,7 @@ class Graph:
 
     def python_code(self, root_module: str = "self", *, verbose: bool = False, **settings: Any) -> PythonCode:
         """The graph as a Python function ``forward``, which finds the module under the name ``root_module``."""
-        return python_code(self, root_module)
+        return python_code(self, root_module, verbose)
 
     def set_codegen(self, codegen: CodeGen) -> None:
         """Let the function begin and end in another way, from the next ``recompile`` on."""

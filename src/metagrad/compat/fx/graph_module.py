@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import linecache
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -129,6 +130,8 @@ class GraphModule(Module):
             self.meta: dict[str, Any] = dict(getattr(root, "meta", {}))
             for path in paths:
                 _copy_attr(root, self, str(path))
+        elif not isinstance(root, dict):
+            raise RuntimeError(f"Unsupported type {root} passed for root!")
         else:
             self.meta = {}
             for path in sorted(dict.fromkeys(map(str, paths)), key=lambda p: p.count(".")):
@@ -172,10 +175,8 @@ class GraphModule(Module):
         self, print_output: bool = True, include_stride: bool = False, include_device: bool = False, **settings: Any
     ) -> str:
         """The code as a class, those of graph modules within it below; printed, and returned."""
-        lines = [
-            f"class {self._get_name()}(torch.nn.Module):",
-            *(f"    {line}" for line in self._code.strip().splitlines()),
-        ]
+        code = self.graph.python_code(verbose=True).src.strip()
+        lines = [f"class {self._get_name()}(torch.nn.Module):", *(f"    {line}".rstrip() for line in code.splitlines())]
         for child in self.children():
             if isinstance(child, GraphModule):
                 lines += ["", *(f"    {line}" for line in child.print_readable(print_output=False).splitlines())]
@@ -216,20 +217,18 @@ class GraphModule(Module):
 
     def delete_all_unused_submodules(self) -> None:
         """Take out the modules that no step of the graph uses, nor lies in."""
-        used: set[str] = set()
-        for node in self.graph.nodes:
-            if node.op in ("call_module", "get_attr"):
-                path = str(node.target).split(".")
-                used.update(".".join(path[: i + 1]) for i in range(len(path)))
-                if node.op == "call_module":
-                    used.update(
-                        f"{node.target}.{name}"
-                        for name, _ in self.get_submodule(str(node.target)).named_modules()
-                        if name
-                    )
+        paths = {str(node.target) for node in self.graph.nodes if node.op in ("call_module", "get_attr")}
+        called = tuple([f"{node.target}." for node in self.graph.nodes if node.op == "call_module"])
         for name, _ in list(self.named_modules()):
-            if name and name not in used:
+            above = any(path == name or path.startswith(f"{name}.") for path in paths)
+            if name and not above and not name.startswith(called):
                 self.delete_submodule(name)
+
+    def to_folder(self, folder: str | os.PathLike[str], module_name: str = "FxModule") -> None:
+        """Write the module as a package: ``module.py`` with the class, the parameters beside it."""
+        from metagrad.compat.fx.folders import write_folder
+
+        write_folder(self, folder, module_name)
 
     # ------------------------------------------------ copies
 

@@ -10,6 +10,7 @@ from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.graph_module import GraphModule
 from metagrad.compat.fx.node import Argument, Node, Target, map_aggregate, map_arg
 from metagrad.compat.fx.proxy import Proxy
+from metagrad.compat.fx.traceback import set_current_meta
 from metagrad.compat.fx.tracing import KeepModules, Tracer
 from metagrad.nn.modules.module import Module
 
@@ -35,6 +36,7 @@ class Interpreter:
         self.garbage_collect_values = garbage_collect_values
         self.env: dict[Node, Any] = {}
         self.args_iter: Iterator[Any] = iter(())
+        self.name, self.extra_traceback = "Interpreter", True
 
     def run(self, *args: Any, initial_env: dict[Node, Any] | None = None, enable_io_processing: bool = True) -> Any:
         """What the graph returns for these arguments. Values given in ``initial_env`` are not computed."""
@@ -49,27 +51,37 @@ class Interpreter:
             try:
                 self.env[node] = self.run_node(node)
             except Exception as error:
-                if not getattr(error, "__notes__", None):
-                    error.add_note(f"While executing {node.format_node()}")
+                if self.extra_traceback:
+                    where = f"While executing {node.format_node()}\nOriginal traceback:\n{node.stack_trace}"
+                    error.args = (f"{error.args[0]}\n\n{where}" if error.args else where, *error.args[1:])
+                    if isinstance(error, KeyError):
+                        raise RuntimeError(*error.args) from error
                 raise
-            if node.op == "output":
-                return self.graph.process_outputs(self.env[node]) if enable_io_processing else self.env[node]
             if self.garbage_collect_values:
                 for used in node.all_input_nodes:
                     if last[used] is node:
                         self.env.pop(used, None)
+            if node.op == "output":
+                return self.graph.process_outputs(self.env[node]) if enable_io_processing else self.env[node]
         return None
 
     def boxed_run(self, args_list: list[Any]) -> Any:
         """``run`` of the arguments in a list, which is emptied: nobody keeps them longer than needed."""
+        wanted, given = sum(n.op == "placeholder" for n in self.graph.nodes), len(args_list)
+        if given != wanted:
+            raise RuntimeError(
+                f"Interpreter.boxed_run expected {wanted} arguments for placeholders but received {given} "
+                f"({'missing' if given < wanted else 'extra'} arguments)"
+            )
         args = tuple(args_list)
         args_list.clear()
         return self.run(*args, enable_io_processing=False)
 
     def run_node(self, n: Node) -> Any:
         """What one step gives."""
-        args, kwargs = self.fetch_args_kwargs_from_env(n)
-        return getattr(self, n.op)(n.target, args, kwargs)
+        with set_current_meta(n):
+            args, kwargs = self.fetch_args_kwargs_from_env(n)
+            return getattr(self, n.op)(n.target, args, kwargs)
 
     def placeholder(self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]) -> Any:
         """The next argument; ``*args`` all that are left. Without one, the default. RuntimeError without either."""
@@ -188,5 +200,6 @@ class Transformer(Interpreter):
             def node_of(a: Any) -> Any:
                 return a.node if isinstance(a, Proxy) else a
 
-            self.new_graph.output(map_aggregate(result, node_of), self.graph.output_node().type)
+            last = self.graph.output_node()
+            self.new_graph.output(map_aggregate(result, node_of), last.type).meta.update(last.meta)
         return GraphModule(self.module, self.new_graph, type(self.module).__name__)

@@ -103,6 +103,17 @@ def qualified_name(function: Any) -> str:
     return f"{'operator' if module == '_operator' else module}.{name.replace('<locals>.', '').replace('<lambda>', '_lambda')}"
 
 
+def _get_qualified_name(func: Any) -> str:
+    """The name of a function as PyTorch's own code asks for it: builtins without their module, operators with its inner one.
+
+    >>> import metagrad, operator
+    >>> _get_qualified_name(metagrad.add), _get_qualified_name(operator.add), _get_qualified_name(len)
+    ('torch.add', '_operator.add', 'len')
+    """
+    name = qualified_name(func)
+    return f"_{name}" if name.startswith("operator.") else name.removeprefix("builtins.")
+
+
 def type_text(annotation: Any) -> str:
     """An annotation as it is written."""
     if isinstance(annotation, type):
@@ -112,11 +123,35 @@ def type_text(annotation: Any) -> str:
     return repr(annotation).replace("metagrad.", "torch.")
 
 
+_type_repr = type_text
+
+
 class ArgsKwargsPair(NamedTuple):
     """The arguments of a call."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+
+def normalized(function: Any, args: Any, kwargs: Any, only_kwargs: bool, out: bool = False) -> ArgsKwargsPair | None:
+    """A call's arguments with defaults, those not given by position by their names; None where these are not known.
+
+    out: whether an argument of this name counts though it was not given; PyTorch has it in other signatures.
+    """
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return None
+    starred = {p.name for p in bound.signature.parameters.values() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    starred -= bound.arguments.keys()
+    bound.apply_defaults()
+    for name in starred:
+        del bound.arguments[name]
+    if not out and bound.arguments.get("out", ...) is None:
+        del bound.arguments["out"]
+    count = 0 if only_kwargs else len(args)
+    values = list(bound.arguments.items())
+    return ArgsKwargsPair(tuple([value for _, value in values[:count]]), dict(values[count:]))
 
 
 class Node:
@@ -268,23 +303,11 @@ class Node:
     ) -> ArgsKwargsPair | None:
         """The arguments with defaults, those not given by position by their names; None where the names are not known."""
         if self.op == "call_module":
-            function: Any = root.get_submodule(self.target).forward
-        elif self.op == "call_function" and public_name(self.target) is not None:
-            function = self.target
-        else:
+            forward: Any = root.get_submodule(self.target).forward
+            return normalized(forward, self.args, self.kwargs, normalize_to_only_use_kwargs, True)
+        if self.op != "call_function" or public_name(self.target) is None:
             return None
-        try:
-            signature = inspect.signature(function)
-            bound = signature.bind(*self.args, **self.kwargs)
-        except (TypeError, ValueError):
-            return None
-        in_c = self.op == "call_function" and ".functional." not in str(public_name(self.target))
-        bound.apply_defaults()
-        if in_c and bound.arguments.get("out", ...) is None:
-            del bound.arguments["out"]
-        count = 0 if normalize_to_only_use_kwargs else len(self.args)
-        values = list(bound.arguments.items())
-        return ArgsKwargsPair(tuple([value for _, value in values[:count]]), dict(values[count:]))
+        return normalized(self.target, self.args, self.kwargs, normalize_to_only_use_kwargs)
 
     def is_impure(self, impure_random: bool = True) -> bool:
         """Whether it is to stay though nobody uses its value: arguments, results, and what does more than compute."""
@@ -325,6 +348,9 @@ class Node:
 
     def __repr__(self) -> str:
         return self.name
+
+    def _pretty_print_target(self, target: Any) -> str:
+        return qualified_name(target) if callable(target) else str(target)
 
     def format_node(self) -> str:
         """The step as a line of the graph's text."""

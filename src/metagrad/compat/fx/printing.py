@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import operator
+import re
 import types
 from typing import Any
 
@@ -144,8 +145,17 @@ def _last_uses(nodes: list[Node]) -> dict[Node, list[Node]]:
     return found
 
 
-def python_code(graph: Any, root: str) -> PythonCode:
-    """A graph as the text of ``forward``."""
+def _whence(trace: str | None) -> str:
+    """A comment that says which line of a program made a step, from the traceback that was noted."""
+    found = re.findall(r'File "(.*)", line (\d+), in (.*)\n\s*(.*)', trace or "")
+    if not found:
+        return "# No stacktrace found for following nodes"
+    file, line, function, code = found[-1]
+    return f"\n# File: {file}:{line} in {function}, code: {code.strip()}"
+
+
+def python_code(graph: Any, root: str, verbose: bool = False) -> PythonCode:
+    """A graph as the text of ``forward``; ``verbose``, with comments that say where its steps are from."""
     printer = _Printer(root)
     nodes = list(graph.nodes)
     unused = _last_uses(nodes)
@@ -153,7 +163,7 @@ def python_code(graph: Any, root: str) -> PythonCode:
     printer.globals.update(codegen.additional_globals())
     parameters: list[str] = []
     lines: list[str] = []
-    returned = ""
+    returned = whence = ""
     for node in nodes:
         if node.op == "placeholder":
             kind = "" if node.type is None else f" : {printer.annotation(node.type)}"
@@ -167,19 +177,20 @@ def python_code(graph: Any, root: str) -> PythonCode:
             returned = "" if node.type is None else f" -> {printer.annotation(node.type)}"
             lines.append(codegen.generate_output(_Text(printer.text(node.args[0]))))
             continue
+        if verbose and whence != (whence := _whence(node.stack_trace)):
+            lines.append(whence)
         let_go = "".join(f"{n.name} = " for n in unused[node])
         end = f";  {let_go}None" if let_go else ""
         if node.op == "call_function" and node.target in _IN_PLACE:
             args = [printer.text(a) for a in node.args]
             lines.append(f"{_IN_PLACE[node.target].format(*args)};  {node.name} = {args[0]}{end}")
         else:
-            lines.append(f"{node.name} = {printer.call(node)}{end}")
+            kind = "" if node.type is None else f" : {printer.annotation(node.type)}"
+            lines.append(f"{node.name}{kind} = {printer.call(node)}{end}")
     marks = "\n".join(f'torch.fx._symbolic_trace.wrap("{name}")' for name in printer.wrapped)
     lines = [f"{line}\n" for line in lines or ["pass"]]
     if codegen._body_transformer is not None:
         lines = codegen._body_transformer(lines)
     body = "\n    ".join("".join(lines).splitlines())
-    if root != "self" and not (parameters and parameters[0] == root):
-        parameters.insert(0, root)
     source = f"\n{marks}\n\n{codegen.gen_fn_def(parameters, returned)}\n    {body}\n    "
     return PythonCode(source, printer.globals)

@@ -13,6 +13,7 @@ from typing import Any
 from metagrad.compat import torch_function
 from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.node import Argument, Node, Target, base_types, map_aggregate
+from metagrad.compat.fx.traceback import get_current_meta, has_preserved_node_meta
 from metagrad.compat.torch_overrides import is_tensor_method_or_property
 from metagrad.tensors.tensor import Tensor
 
@@ -23,6 +24,13 @@ class TraceError(ValueError):
     """A program asked for more than a value's name: which way to go, or how many times."""
 
 
+class Scope:
+    """Where a program is: a module's path and class."""
+
+    def __init__(self, module_path: str, module_type: Any) -> None:
+        self.module_path, self.module_type = module_path, module_type
+
+
 class TracerBase:
     """What makes nodes of what proxies are asked for. ``Tracer`` also follows a program; this is what all tracers share."""
 
@@ -31,9 +39,9 @@ class TracerBase:
     traced_func_name = "forward"
 
     def __init__(self) -> None:
-        self.module_stack: dict[
-            str, tuple[str, Any]
-        ] = {}  # the modules whose call is being followed, the innermost last
+        self.module_stack: OrderedDict[str, tuple[str, Any]] = OrderedDict()  # modules being called, the innermost last
+        self.scope = Scope("", None)
+        self.node_name_to_scope: dict[str, tuple[str, Any]] = {}
 
     def create_node(
         self,
@@ -48,6 +56,9 @@ class TracerBase:
         node = self.graph.create_node(kind, target, args, kwargs, name, type_expr)
         if self.module_stack:
             node.meta["nn_module_stack"] = OrderedDict(self.module_stack)
+        self.node_name_to_scope[node.name] = self.scope.module_path, self.scope.module_type
+        if has_preserved_node_meta():
+            node.meta.update(get_current_meta())
         return node
 
     def proxy(self, node: Node) -> Proxy:

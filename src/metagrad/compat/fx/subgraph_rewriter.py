@@ -37,7 +37,7 @@ class Found(NamedTuple):
     returning_nodes: list[Node]
 
 
-def _same(wanted: Any, found: Any, pairs: dict[Node, Node]) -> bool:
+def _same(wanted: Any, found: Any, pairs: dict[Node, Node], literals: bool = True) -> bool:
     """Whether what was found looks like what is wanted; notes which node stands for which. A placeholder is anything."""
     if isinstance(wanted, Node):
         if wanted in pairs:
@@ -48,22 +48,22 @@ def _same(wanted: Any, found: Any, pairs: dict[Node, Node]) -> bool:
         if not isinstance(found, Node) or (wanted.op, wanted.target) != (found.op, found.target):
             return False
         pairs[wanted] = found
-        return _same(wanted.args, found.args, pairs) and _same(wanted.kwargs, found.kwargs, pairs)
+        return _same(wanted.args, found.args, pairs, literals) and _same(wanted.kwargs, found.kwargs, pairs, literals)
     if isinstance(wanted, (list, tuple)):
         return (
             isinstance(found, (list, tuple))
             and len(wanted) == len(found)
-            and all(_same(w, f, pairs) for w, f in zip(wanted, found, strict=True))
+            and all(_same(w, f, pairs, literals) for w, f in zip(wanted, found, strict=True))
         )
     if isinstance(wanted, dict):
         return (
             isinstance(found, dict)
             and wanted.keys() == found.keys()
-            and all(_same(w, found[k], pairs) for k, w in wanted.items())
+            and all(_same(w, found[k], pairs, literals) for k, w in wanted.items())
         )
     if isinstance(wanted, slice):
-        return isinstance(found, slice) and _same(_ends(wanted), _ends(found), pairs)
-    return type(wanted) is type(found) and wanted == found
+        return isinstance(found, slice) and _same(_ends(wanted), _ends(found), pairs, literals)
+    return not (literals or isinstance(found, Node)) or (type(wanted) is type(found) and wanted == found)
 
 
 def _ends(s: slice) -> tuple[Any, Any, Any]:
@@ -93,24 +93,26 @@ def _results_of(graph: Graph) -> list[Node]:
     return list(returned) if isinstance(returned, (tuple, list)) else [returned]
 
 
-def _found(graph: Graph, pattern: Graph) -> list[dict[Node, Node]]:
-    """All parts that look like the pattern and have no node in common, from the first to the last."""
+def _found(
+    graph: Graph, pattern: Graph, ignore_literals: bool = False, overlapping: bool = False
+) -> list[dict[Node, Node]]:
+    """All parts that look like the pattern, from the first to the last, and have no node in common unless they may."""
     results = _results_of(pattern)
     taken: set[Node] = set()
     parts: list[dict[Node, Node]] = []
     for node in graph.nodes:
         pairs: dict[Node, Node] = {}
-        if not _same(results[-1], node, pairs):
+        if not _same(results[-1], node, pairs, not ignore_literals):
             continue
         for other in results[:-1]:  # which may be anywhere
             if other not in pairs:
                 for candidate in graph.nodes:
                     attempt = dict(pairs)
-                    if _same(other, candidate, attempt):
+                    if _same(other, candidate, attempt, not ignore_literals):
                         pairs = attempt
                         break
         inner = {found for wanted, found in pairs.items() if wanted.op != "placeholder"}
-        if all(r in pairs for r in results) and not inner & taken and _alone(pairs, results):
+        if all(r in pairs for r in results) and (overlapping or not inner & taken) and _alone(pairs, results):
             taken |= inner
             parts.append(pairs)
     return parts
@@ -152,7 +154,7 @@ def replace_pattern_with_filters(
     replacing = None if replacement is None else _graph_of(replacement)
     matches: list[ReplacedPatterns] = []
     stands_for: dict[Node, Any] = {}  # what took the place of a node that was replaced
-    for pairs in _found(gm.graph, wanted):
+    for pairs in _found(gm.graph, wanted, ignore_literals):
         given = Found(
             pairs, [pairs[n] for n in wanted.nodes if n.op == "placeholder"], [pairs[r] for r in _results_of(wanted)]
         )
@@ -165,7 +167,8 @@ def replace_pattern_with_filters(
         copies: dict[Node, Any] = dict(zip([n for n in new.nodes if n.op == "placeholder"], inputs, strict=True))
         order = {node: number for number, node in enumerate(gm.graph.nodes)}
         last = max((pairs[r] for r in results), key=order.__getitem__)
-        with gm.graph.inserting_before(last):
+        users = [user for r in results for user in pairs[r].users]
+        with gm.graph.inserting_before(min(users, key=order.__getitem__, default=last.next)):
             made = gm.graph.graph_copy(new, copies)
         added = [copies[n] for n in new.nodes if n in copies and n.op != "placeholder"]
         for result, value in zip(results, made if isinstance(made, (tuple, list)) else [made], strict=True):

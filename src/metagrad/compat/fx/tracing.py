@@ -18,7 +18,7 @@ from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.graph_module import GraphModule
 from metagrad.compat.fx.node import Argument, base_types
 from metagrad.compat.fx.patching import _autowrap_check, _patch_wrapped_functions, _Patcher, wrap
-from metagrad.compat.fx.proxy import ParameterProxy, TracerBase
+from metagrad.compat.fx.proxy import ParameterProxy, Scope, TracerBase
 from metagrad.compat.fx.proxy import Proxy as Proxy
 from metagrad.nn.modules.container import Sequential
 from metagrad.nn.modules.module import Module
@@ -127,12 +127,14 @@ class Tracer(TracerBase):
         """A module's call: a step, or what ``forward`` leads to."""
         path = self.path_of_module(m)
         self.module_stack[path] = path, type(m)
+        outer, self.scope = self.scope, Scope(path, type(m))
         try:
             if self.is_leaf_module(m, path):
                 return self.create_proxy("call_module", path, args, kwargs)
             return forward(*args, **kwargs)
         finally:
             self.module_stack.pop(path, None)
+            self.scope = outer
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """What a module's parameter (a buffer, with ``proxy_buffer_attributes``) is while it is traced: one step for each."""

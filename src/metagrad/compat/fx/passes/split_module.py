@@ -55,7 +55,7 @@ def _in_order(parts: dict[str, Partition]) -> list[Partition]:
 
 def split_module(
     m: GraphModule,
-    root_m: Module,
+    root_m: Module | None,
     split_callback: Callable[[Node], Any],
     qualname_map: dict[str, str] | None = None,
     keep_original_order: bool | None = False,
@@ -101,7 +101,7 @@ def split_module(
             if node.op == "get_attr":
                 attributes[str(node.target)] = operator.attrgetter(str(node.target))(m)
     for part in _in_order(parts):
-        attributes[part.submod_name] = part.as_module(root_m, qualname_map)
+        attributes[part.submod_name] = part.as_module(m if root_m is None else root_m, qualname_map)
         call = whole.call_module(part.submod_name, tuple([values[node] for node in part.inputs]))
         several = len(part.outputs) > 1
         for number, node in enumerate(part.outputs):
