@@ -45,6 +45,8 @@ def cases(lib):
         "a mask of bytes": lambda: ones(2)[lib.tensor([1, 0], dtype=lib.uint8)],
         "a graph kept by its leaves": lambda: (ones(1, requires_grad=True) ** 2).sum().backward(create_graph=True),
         "frames without a window": lambda: lib.stft(lib.arange(16.0), 4, return_complex=True).shape,
+        "frames that are too few": lambda: lib.istft(lib.ones(3, 9) + 0j, 4, window=lib.ones(4), length=20).shape,
+        "a layer of no channels": lambda: nn.Conv1d(0, 2, 3).weight.shape,
         "a reduction by another op's name": lambda: lib.zeros(3).scatter_(0, lib.tensor([1]), ones(1), reduce="add"),
         "a schedule before its optimizer": lambda: early(lib),
         "an older factorization": lambda: lib.cholesky(lib.eye(2)),

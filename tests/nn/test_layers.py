@@ -177,9 +177,8 @@ def test_ctc_equals_pytorchs(torch, reduction):
                 loss = lib.nn.CTCLoss(reduction=reduction, zero_infinity=zero)(
                     lib.log_softmax(x, -1), lib.tensor(given), lib.tensor(steps), lib.tensor(lengths)
                 )
-                if zero:
-                    (loss * loss).sum().backward()
-                found.append([loss.detach().numpy(), x.grad.numpy() if zero else 0])
+                (loss * loss if zero else loss).sum().backward()
+                found.append([loss.detach().numpy(), x.grad.numpy()])
             for a, b in zip(*found, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
@@ -233,6 +232,9 @@ def test_linear_cross_entropy_loss(out_features, settings, dtype):
 
 
 REFUSED = {
+    "a transposed convolution to no channels": lambda t: t.nn.functional.conv_transpose1d(
+        t.ones(1, 3, 4), t.ones(3, 0, 3)
+    ),
     "a weight for other classes": lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, 1]), t.ones(2)),
     "a weight of another dtype": lambda t: t.nn.functional.nll_loss(t.ones(2, 3), t.tensor([0, 1]), t.ones(3).half()),
     "an index to ignore among probabilities": lambda t: t.nn.functional.cross_entropy(
@@ -259,6 +261,18 @@ def test_refused_as_pytorch_refuses(case):
 def test_a_bad_eps_is_named_before_dtypes_that_do_not_fit():
     with pytest.raises(ValueError, match="batch_norm eps must be positive during training, but got -1"):
         nn.BatchNorm1d(2, eps=-1)(metagrad.ones(3, 2).double())
+
+
+def test_the_loss_of_what_cannot_be_said_has_no_gradient():
+    q = metagrad.zeros(2, 1, 3, requires_grad=True)
+    F.ctc_loss(q, metagrad.tensor([[1, 1]]), [2], [2]).backward()
+    assert q.grad.isnan().all()
+
+
+@pytest.mark.parametrize("norm", [F.instance_norm, lambda *given: F.batch_norm(*given, training=True)])
+def test_one_running_value_does_not_do(norm):
+    with pytest.raises(ValueError, match="running_mean and running_var must either both be None or neither be None"):
+        norm(metagrad.ones(2, 3, 4), None, metagrad.ones(3))
 
 
 def test_batch_norm_of_no_images():

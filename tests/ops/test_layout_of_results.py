@@ -19,6 +19,12 @@ def zeros(lib, a):
     return lib.zeros(tuple(a.shape), dtype=lib.int64)
 
 
+def factors(lib, a, name):
+    """Two matrices, or batches of them, whose product is added to one of these."""
+    n, m, k = a.shape
+    return (lib.ones(m, 2), lib.ones(2, n)) if name == "addmm" else (lib.ones(n, m, 2), lib.ones(n, 2, k))
+
+
 def like(lib, a):
     """A tensor of the shape of another, in the usual order of dimensions."""
     return lib.arange(float(a.numel())).reshape(tuple(a.shape))
@@ -69,6 +75,9 @@ OPS |= {
     "where": lambda lib, a: lib.where(a > 1)[0],
     "lerp between": lambda lib, a: lib.lerp(a, like(lib, a), 0.5),
     "a row": lambda lib, a: a + lib.ones(a.shape[-1]), "a column": lambda lib, a: a + lib.ones(a.shape[-2], 1),
+    **{f"{name} {sign}": lambda lib, a, name=name, b=b: getattr(lib, name)(
+        a.flatten(2)[..., 0].T if "addm" in name else a.flatten(2), *factors(lib, a.flatten(2), name), beta=b
+    ) for name in ("addmm", "baddbmm") for sign, b in (("added", 1), ("weighted", 2))},
     "outer": lambda lib, a: a[:1] * a[:, :1], "another dimension": lambda lib, a: a + lib.ones(2, *[1] * a.ndim),
     "a condition in order": lambda lib, a: lib.where(like(lib, a) > 1, a, 0.0),
     "a condition": lambda lib, a: lib.where(a > 1, like(lib, a), like(lib, a)),

@@ -244,3 +244,37 @@ def test_what_is_shrunk_to_zero_keeps_its_sign(lib):
     L = pytest.importorskip(lib)
     y = L.nn.functional.softshrink(L.tensor([0.3, -0.3, 0.0, -0.0, -1.0]))
     assert y.tolist() == [0, 0, 0, 0, -0.5] and L.signbit(y).tolist() == [False, True, False, True, True]
+
+
+@pytest.mark.parametrize("length", [1, 70_000])
+def test_mish_falls_far_to_the_left(length):
+    x = mg.full((length,), -50.0, dtype=mg.float64, requires_grad=True)
+    mg.nn.functional.mish(x).sum().backward()
+    assert x.grad[-1].item() == pytest.approx(-9.450874255023198e-21, rel=1e-9)  # (1 + x) eˣ
+
+
+def test_lgamma_of_subnormal_numbers():
+    found = mg.lgamma(mg.tensor([2.5e-323, -2.5e-323, 1e-310], dtype=mg.float64)).tolist()
+    assert found == pytest.approx([742.8306340089472, 742.8306340089472, 713.8013788281542], rel=1e-14)
+
+
+def test_what_came_before_an_infinity_keeps_its_gradient():
+    x = mg.tensor([1.0, math.inf, 2.0, -math.inf], requires_grad=True)
+    x.logcumsumexp(0).sum().backward()
+    assert x.grad.tolist() == [1, 3, 0, 0]  # all that follows is as infinite as the infinity
+
+
+@pytest.mark.parametrize("repeats", [1, 40_000])
+def test_subnormal_complex_numbers_have_a_direction(repeats):
+    z = mg.tensor([7e-45 + 0j, 3e-45 - 7e-45j, 0j, 3 + 4j] * repeats, requires_grad=True)
+    z.abs().sum().backward()
+    expected = mg.tensor([1, 0.4 - 1j, 0, 0.6 + 0.8j])  # sizes are whole numbers of the smallest one
+    assert (z.grad[-4:] - expected).abs().max() < 1e-5 and (mg.sgn(z)[:4] - expected).abs().max() < 1e-5
+
+
+def test_the_next_bfloat16_of_many_numbers_has_a_gradient():
+    pytest.importorskip("ml_dtypes", reason="needs the extra bfloat16 (ml_dtypes)")
+    x = mg.ones(300, 300, dtype=mg.bfloat16, requires_grad=True)
+    y = mg.nextafter(x, mg.zeros(300, 300, dtype=mg.bfloat16))
+    y.sum().backward()
+    assert y[-1, -1].item() == 1 - 2**-8 and x.grad.sum().item() == 90112  # 90,000 in bfloat16

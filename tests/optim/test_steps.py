@@ -280,3 +280,10 @@ def test_overflow_is_as_quiet_as_pytorchs():  # warnings are errors in these tes
     p.grad = metagrad.full((2,), 1e30)
     optim.Adam([p]).step()  # the square is inf
     assert p.tolist() == [1.0, 1.0]
+
+
+def test_rprop_leaves_an_element_whose_gradient_is_no_number():
+    p = metagrad.ones(2, requires_grad=True)
+    p.grad = metagrad.tensor([float("nan"), 2.0])
+    metagrad.optim.Rprop([p], lr=0.5).step()
+    assert p.tolist() == [1.0, 0.5]

@@ -65,6 +65,7 @@ def lgamma(x: Array) -> Array:
         ((x > 1.5) & (x <= 2.5), lambda x: _lgamma_at_two(x - 2)),
         ((x >= 0.5) & (x <= 1.5), lambda x: _lgamma_at_two(x - 1) - np.log(x)),
         ((x < 0.5) & ~pole, lambda x: math.log(math.pi) - np.log(np.abs(_sin_pi(x))) - lgamma(1 - x)),
+        ((np.abs(x) < 1e-300) & ~pole, lambda x: -np.log(np.abs(x))),  # where πx has few digits
         (pole, lambda x: np.full_like(x, np.inf)),
     )
 

@@ -386,6 +386,8 @@ def _windows_of_transpose(
             f"{function}: Given transposed=1, weight of size {list(given.weight)}, expected input{list(given.input)} to "
             f"have {channels} channels, but got {given.input[-axes - 1]} channels instead"
         )
+    if not per_group:
+        raise RuntimeError(f"{function}: non-empty weight tensor expected, but got: {list(given.weight)}")
     _check_bias(function, given, per_group * groups)
     _check_extents(function, given.input, axes)
     if any(not 0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):

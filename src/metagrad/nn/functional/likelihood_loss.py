@@ -209,7 +209,8 @@ class CtcGradient(Function):
             np.add, sums, at, np.exp(both - said - largest[None, :, None])
         )  # relative to e^−l, so that none vanishes
         counted = (np.arange(t_max, like=q)[:, None] < steps)[..., None]
-        found = np.where(counted, np.exp(q) - sums, 0) * grad[None, :, None]
+        impossible = np.isinf(loss)[None, :, None]
+        found = np.where(counted, np.where(impossible, np.nan, np.exp(q) - sums), 0) * grad[None, :, None]
         return np.where(hidden[None, :, None], 0, found).astype(q.dtype, copy=False)
 
     def backward(self, *_: Array) -> Array:

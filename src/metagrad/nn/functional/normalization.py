@@ -275,6 +275,11 @@ def _move_both(
     _move(running_var, wrap(variance), momentum)
 
 
+def _check_both(running_mean: Tensor | None, running_var: Tensor | None) -> None:
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
+
+
 @asks_for_tensors
 @composite
 @known_as("NativeBatchNorm")
@@ -324,6 +329,7 @@ def batch_norm(
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     if not count:
         return _affine(input * 1, weight, bias)
+    _check_both(running_mean, running_var)
     if is_on_gpu(input.array) and gpu_rows().serve(*[None if t is None else t.array for t in (input, weight, bias)]):
         from metagrad.nn import gpu_normalization
 
@@ -364,6 +370,7 @@ def instance_norm(
     )
     if not input.array.size:
         return _affine(input * 1, weight, bias)
+    _check_both(running_mean, running_var)
     _update(running_mean, running_var, input, axes, momentum)
     if serves_channels(input.array):
         return _in_one_op(input, weight, bias, (*input.array.shape[:2], 1), 2, eps)

@@ -174,7 +174,7 @@ class Mish(Pointwise):
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         t = Tanh.on(np.maximum(x, 0) + np.log1p(exponential(np.abs(x), -1.0)))
-        return grad * (t + x * (1 - t * t) * (0.5 + 0.5 * Tanh.on(0.5 * x)))
+        return grad * (t + x * (1 - t * t) / (1 + exponential(x, -1.0)))
 
 
 _mish = in_single(lambda x: Mish.apply(floats("mish", x)))

@@ -64,12 +64,10 @@ class _ConvNd(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values: uniform in ±1/√(weights of a filter)."""
-        if 0 in self.weight.shape:
-            return
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
-            init.uniform_(self.bias, -bound, bound)
+        inputs = math.prod(self.weight.shape[1:])
+        if self.bias is not None and inputs:
+            init.uniform_(self.bias, -1 / math.sqrt(inputs), 1 / math.sqrt(inputs))
 
     def extra_repr(self) -> str:
         """The settings, as they are printed."""

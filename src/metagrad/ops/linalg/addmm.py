@@ -158,13 +158,13 @@ def _sum_of_products(batch1: Tensor, batch2: Tensor) -> Tensor:
 def _plus_product(
     input: Tensor, a: Tensor, b: Tensor, times: Callable[[Tensor, Tensor], Tensor], beta: Any, alpha: Any
 ) -> Tensor:
-    return _weighted(input, times(a, b), beta, alpha)
+    return _weighted(input, times(a, b), beta, alpha, times is not outer)
 
 
-def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
+def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any, like_product: bool) -> Tensor:
     """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored.
 
-    For integers the factors are cut down to integers.
+    For integers the factors are cut down to integers. like_product: the sum lies in memory as the product does.
     """
     input = input.expand(tuple(product.shape))
     if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
@@ -176,4 +176,5 @@ def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
             if not recording(input)
             else where(wrap(np.zeros((), bool, like=input.array)), mul(input, 0), product)
         )
-    return add(input if beta == 1 else mul(input, real_factor("addmm", beta, product)), product)
+    input = input if beta == 1 else mul(input, real_factor("addmm", beta, product))
+    return add(product, input) if like_product else add(input, product)

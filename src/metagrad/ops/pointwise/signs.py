@@ -45,13 +45,12 @@ class ComplexAbs(Pointwise):
     """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
-        y = np.abs(x)
-        self.save(x, y)
-        return y
+        self.save(x)
+        return np.abs(x)
 
     def backward(self, grad: Array) -> Array:
-        x, y = self.saved
-        return grad * (x / np.where(y == 0, np.inf, y))  # whose own derivative is 0, too
+        (x,) = self.saved
+        return grad * ComplexSign.on(x)
 
 
 @takes_exact_out
@@ -120,7 +119,9 @@ class ComplexSign(Function):
 
     def forward(self, z: Array) -> Array:
         size = np.abs(z)
-        s = np.where(size == 0, 0, z / np.where(size == 0, 1, size)).astype(z.dtype)
+        divisor = np.where(size == 0, 1, size)
+        s = np.empty_like(z)  # part by part: a quotient of complex numbers overflows for subnormal ones
+        s.real, s.imag = np.real(z) / divisor, np.imag(z) / divisor
         self.save(z, s)
         return s
 

@@ -274,8 +274,9 @@ def _log_add_complex(x: Array, axis: int) -> Array:
 
 
 def _exp_of_difference(a: Array, b: Array) -> Array:
-    """The conjugate of e^(a − b), and 0 for equal infinities."""
-    return conj(np.exp(np.where(np.isinf(a), a, a - np.where(np.isinf(a), 0, b))))
+    """The conjugate of e^(a − b), for a ≤ b; 0 for two −∞, and 1 for two ∞: what follows is as infinite."""
+    infinite = np.where(np.real(a) > 0, 0, a)
+    return conj(np.exp(np.where(np.isinf(a), infinite, a - np.where(np.isinf(a), 0, b))))
 
 
 @takes_exact_out

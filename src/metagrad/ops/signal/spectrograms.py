@@ -161,5 +161,6 @@ def istft(
         )
     signal = div(signal, envelope)
     if length is not None and end - start < length:
+        warn_once("istft: the signal is shorter than length=, and filled with zeros: check center and hop_length")
         signal = constant_pad_nd(signal, (0, length - (end - start)))
     return signal if input.array.ndim == 3 else signal.squeeze(0)
