@@ -1,5 +1,7 @@
 """The package's name as programs see it printed: ``metagrad.float32``. Under the alias ``torch`` it is the name they know."""
 
+from __future__ import annotations
+
 package = "metagrad"
 
 
@@ -10,3 +12,33 @@ def public(name: str) -> str:
     'metagrad.Size'
     """
     return f"{package}.{name}"
+
+
+def is_own(module: str | None) -> bool:
+    """Whether a class or function of this ``__module__`` is metagrad's own.
+
+    >>> is_own("metagrad.nn.modules.linear"), is_own("metagradient"), is_own(None)
+    (True, False, False)
+    """
+    return module is not None and module.partition(".")[0] in ("metagrad", package)
+
+
+class ShownName(str):
+    """A ``__module__`` that reads as PyTorch's; pickles have the name that the module has under either of the package's names.
+
+    >>> import pickle
+    >>> name = ShownName("torch.nn.modules.linear", "metagrad.nn.modules.linear")
+    >>> print(name, pickle.loads(pickle.dumps(name)))
+    torch.nn.modules.linear metagrad.nn.modules.linear
+    """
+
+    home: str
+
+    def __new__(cls, shown: str, home: str) -> ShownName:
+        """``shown``, as a string; ``home`` is what pickles have."""
+        self = super().__new__(cls, shown)
+        self.home = home
+        return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (self.home,)

@@ -10,6 +10,7 @@
 ``benchmark.py``            ``utils.benchmark``: timing a statement
 ``c_signatures.py``         losses and norms with their arguments in PyTorch's other order
 ``causal_bias.py``          ``nn.attention.bias``: causal masks by a corner
+``class_names.py``          PyTorch's names for the modules of classes, under the alias
 ``collect_env.py``          versions, for a bug report
 ``compiler.py``             ``compile``
 ``config.py``               what metagrad runs on
@@ -57,6 +58,7 @@
 ``given_arguments.py``     what a class that is asked gets of a call's arguments
 ``torch_overrides.py``      what such classes are written with
 ``torch_version.py``        PyTorch's version, under the alias
+``torch_distribution.py``   what ``importlib.metadata`` says of it
 ``undocumented.py``         functions that PyTorch does not document
 ``pipe_names.py``           what programs import beside pipes of data
 ``types.py``                names for annotations

@@ -9,22 +9,18 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
-from email.message import Message
-from importlib import metadata
 from importlib.machinery import ModuleSpec
-from pathlib import Path
+from multiprocessing import spawn
 from types import ModuleType
 from typing import Any
 
 from metagrad.base import naming
-from metagrad.compat import beside, module_paths, torch_function, torch_version
+from metagrad.compat import beside, class_names, module_paths, torch_function, torch_version
 from metagrad.ops.create import random
-from metagrad.tensors.tensor import Tensor
 
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
 _metagrad: Any = sys.modules["metagrad"]  # whose names it is: the package is there before its modules
-_home = Tensor.__module__
 _MODULES = "functional torch_version __config__ _functorch _jit_internal _tensor _vmap_internals".split()
 _LEFT_OUT = {  # parts of names, and why metagrad has none of them
     "sparse": "sparse tensors are left out",
@@ -75,26 +71,6 @@ def _is_module(value: object) -> bool:
     return isinstance(value, ModuleType)
 
 
-class TorchDistribution(metadata.Distribution):
-    """What ``importlib.metadata`` says of the package ``torch``: its name and version."""
-
-    @property
-    def metadata(self) -> Any:
-        """The name and the version."""
-        message = Message()
-        message["Metadata-Version"], message["Name"] = "2.1", "torch"
-        message["Version"] = str(torch_version.__version__)
-        return message
-
-    def read_text(self, filename: str) -> str | None:
-        """None: there are no files."""
-        return None
-
-    def locate_file(self, path: Any) -> Any:
-        """Where a file of the package would be."""
-        return Path(_metagrad.__path__[0]) / path
-
-
 class TorchFinder(module_paths.ModuleFinder):
     """Finds ``torch`` and ``torch.nn.functional`` where Python looks for modules: as metagrad's modules of those names.
 
@@ -112,6 +88,12 @@ class TorchFinder(module_paths.ModuleFinder):
             return torch_version.__name__
         return f"metagrad.{path}" if path else "metagrad"
 
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The import system's question: a spec of these modules, and of those whose classes are to have PyTorch's names."""
+        return class_names.watched(fullname, path) or super().find_spec(fullname, path, target)
+
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module that answers for the path; for ``torch`` itself one that has its name and version."""
         return TorchModule() if spec.name == "torch" else super().create_module(spec)
@@ -122,10 +104,7 @@ class TorchFinder(module_paths.ModuleFinder):
             return
         path = "" if module.__spec__ is None else module.__spec__.name.partition(".")[2]
         super().exec_module(module)
-        own = vars(module).get("__getattr__")
-        further = beside.completing(path, own)  # after that of another path of the same module
-        if further is not None:
-            module.__getattr__ = further  # type: ignore[method-assign]
+        beside.complete(module, path)
         for child in (*beside.PATHS, *beside.ELSEWHERE):  # loaded before, and not under this name
             if child.startswith(path + ".") and self._module_of(child) in sys.modules:
                 importlib.import_module(f"torch.{child}")
@@ -134,13 +113,29 @@ class TorchFinder(module_paths.ModuleFinder):
     def _module_of(path: str) -> str:
         return module_paths.moved(path) or f"metagrad.{path}"
 
-    def find_distributions(self, context: Any = None) -> Iterator[metadata.Distribution]:
+    def find_distributions(self, context: Any = None) -> Iterator[Any]:
         """The question of ``importlib.metadata.version("torch")``."""
         if getattr(context, "name", None) == "torch":
+            from metagrad.compat.torch_distribution import TorchDistribution  # what it imports takes a while
+
             yield TorchDistribution()
 
 
+class _InChild:
+    """What is sent to a process that is started anew, so that the alias is there before the program is imported."""
+
+    def __reduce__(self) -> Any:
+        lines = "import sys", f"sys.path[:] = {sys.path!r}", "from metagrad import alias", "alias.install()"
+        return exec, ("; ".join(lines), {})
+
+
+def _told(name: str) -> dict[str, Any]:
+    """What ``multiprocessing`` tells a new process of its program, and the alias beside it."""
+    return {**_preparation_data(name), "alias": _InChild()}
+
+
 _finder = TorchFinder()
+_preparation_data = spawn.get_preparation_data
 
 
 def install() -> None:
@@ -155,7 +150,8 @@ def install() -> None:
     module_paths.install(_finder)
     torch_function.notice_classes()
     naming.package = "torch"
-    Tensor.__module__ = "torch"  # messages show <class 'torch.Tensor'>
+    spawn.get_preparation_data = _told
+    class_names.give_all()  # messages show <class 'torch.Tensor'>
     random.use_numbers_of("pytorch")
 
 
@@ -165,7 +161,8 @@ def uninstall() -> None:
         sys.meta_path.remove(_finder)
     torch_function.notice_no_classes()
     naming.package = "metagrad"
-    Tensor.__module__ = _home
+    spawn.get_preparation_data = _preparation_data
+    class_names.take_back()
     random.use_numbers_of("metagrad")
     for name in [n for n in sys.modules if n.partition(".")[0] in ("torch", "functorch")]:
         module = sys.modules[name]

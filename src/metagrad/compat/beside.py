@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import enum
+import functools
 import importlib
 import importlib.util
 import re
@@ -299,10 +300,31 @@ def _copy_to_script_wrapper(fn: Callable[..., Any]) -> Callable[..., Any]:
     return fn
 
 
+def complete(module: ModuleType, path: str) -> None:
+    """Let a module find what else PyTorch has in the file of a path, and be a package if there are others below it."""
+    further = completing(path, vars(module).get("__getattr__"))  # after that of another path of the same module
+    if further is not None:
+        module.__getattr__ = further  # type: ignore[method-assign]
+    if not hasattr(module, "__path__"):  # a file in which others are found that PyTorch has beside it
+        module.__path__ = []
+
+
+@functools.cache
+def _below() -> dict[str, set[str]]:
+    """The paths below each path."""
+    found: dict[str, set[str]] = {}
+    for name in module_paths.MODULES:
+        path, point, _ = name.rpartition(".")
+        while point:
+            found.setdefault(path, set()).add(name[len(path) + 1 :])
+            path, point, _ = path.rpartition(".")
+    return found
+
+
 def completing(path: str, own: Callable[[str], Any] | None = None) -> Callable[[str], Any] | None:
     """What finds the further names of a file of PyTorch's, after its own ``__getattr__``; None where there are none."""
     names, other = PATHS.get(path, "").split(), ELSEWHERE.get(path)
-    below = {name[len(path) + 1 :] for name in module_paths.MODULES if name.startswith(path + ".")}
+    below = _below().get(path, ())
     if not names and other is None and not below:
         return None
 

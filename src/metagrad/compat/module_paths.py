@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["LEFT_OUT", "MODULES", "ModuleFinder", "install"]
+__all__ = ["DISTRIBUTIONS", "LEFT_OUT", "MODULES", "ModuleFinder", "install"]
 
-_DISTRIBUTIONS = {  # where each of PyTorch's files of distributions is
+DISTRIBUTIONS = {  # where each of PyTorch's files of distributions is
     "bounded": "continuous_bernoulli von_mises",
     "combined": "independent mixture_same_family transformed_distribution",
     "continuous": "cauchy exponential gumbel half_cauchy half_normal laplace log_normal normal uniform",
@@ -214,7 +214,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "_utils": "compat.tensor_utils",
     **{
         f"distributions.{name}": f"distributions.{file}"
-        for file, names in _DISTRIBUTIONS.items()
+        for file, names in DISTRIBUTIONS.items()
         for name in names.split()
     },
     **{

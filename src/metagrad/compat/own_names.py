@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from metagrad.base.naming import is_own
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["keep"]
@@ -46,7 +47,7 @@ def _is_own() -> bool:
 
 def keep(cls: type) -> None:
     """Let metagrad go on finding its own under the names that a class of tensors takes."""
-    of_program = [c for c in cls.__mro__ if c not in Tensor.__mro__ and not c.__module__.startswith("metagrad.")]
+    of_program = [c for c in cls.__mro__ if c not in Tensor.__mro__ and not is_own(c.__module__)]
     for name in _OWN:
         for space in (vars(c) for c in of_program if name in vars(c)):
             if not isinstance(space[name], _Both):

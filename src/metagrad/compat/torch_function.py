@@ -18,6 +18,7 @@ from typing import Any
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import later
+from metagrad.base.naming import is_own
 from metagrad.base.results import Results
 from metagrad.compat.replacing import replace, replace_held
 from metagrad.tensors.tensor import Tensor
@@ -294,8 +295,10 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
         getattr(module, name)  # some are made when they are asked for
     here = module.__name__.removeprefix("metagrad.") in (*_TOP, "nn.init")  # beside others that it imports
     for name, value in list(vars(module).items()):
-        computes = str(getattr(value, "__module__", "")).startswith(_COMPUTING) and name not in _NOT_ASKED
-        if here and getattr(value, "__module__", "") != module.__name__ and name not in getattr(module, "__all__", ()):
+        home = getattr(value, "__module__", "")
+        home = getattr(home, "home", str(home))  # under the alias it reads as PyTorch's
+        computes = home.startswith(_COMPUTING) and name not in _NOT_ASKED
+        if here and home != module.__name__ and name not in getattr(module, "__all__", ()):
             continue
         if isinstance(value, FunctionType) and (not name.startswith("_") or name == "_assert") and computes:
             yield name, value
@@ -309,7 +312,7 @@ def _ask_methods(kept: list[Any]) -> None:
     for name in dir(Tensor):
         getattr(Tensor, name)  # some are made when they are asked for
         value = next(vars(c)[name] for c in Tensor.__mro__ if name in vars(c))
-        if not str(getattr(getattr(value, "fget", value), "__module__", "metagrad.")).startswith("metagrad."):
+        if not is_own(getattr(getattr(value, "fget", value), "__module__", "metagrad")):
             continue  # a program's own, which asks nobody
         if name in _NOT_ASKED or (
             name.startswith("_") and name not in _OPERATORS and name not in _SPECIAL and name != "_base"

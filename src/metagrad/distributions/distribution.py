@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from metagrad.autograd.interface import grad
 from metagrad.autograd.mode import no_grad
+from metagrad.base.naming import is_own
 from metagrad.base.size import Size
 from metagrad.base.typing import DTypeLike
 from metagrad.base.warning import warn
@@ -47,9 +48,7 @@ class Distribution:
         if validate_args is not None:
             self._validate_args = bool(validate_args)
         if self._validate_args:
-            if self.arg_constraints is Distribution.arg_constraints and not type(self).__module__.startswith(
-                "metagrad."
-            ):
+            if self.arg_constraints is Distribution.arg_constraints and not is_own(type(self).__module__):
                 warn(
                     f"{type(self)} does not define `arg_constraints`: set arg_constraints = {{}}, or pass validate_args=False"
                 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.naming import is_own
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.ops.create.creation import empty
 from metagrad.ops.create.from_data import tensor
@@ -55,9 +56,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
 
 def _is_users(kind: type[Any]) -> bool:
     """Whether a class of tensors is a program's own: its instances have attributes, and it is none of those in this file."""
-    return (
-        kind is not Tensor and not issubclass(kind, (Parameter, Buffer)) and kind.__module__.split(".")[0] != "metagrad"
-    )
+    return kind is not Tensor and not issubclass(kind, (Parameter, Buffer)) and not is_own(kind.__module__)
 
 
 class Buffer(Tensor):

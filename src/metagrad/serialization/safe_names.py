@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import IO
 
+from metagrad.base.naming import is_own
 from metagrad.serialization.errors import CheckpointError
 from metagrad.serialization.names import meaning
 from metagrad.serialization.whole import located
@@ -115,7 +116,11 @@ def _is_known(module: str, name: str) -> bool:
 
 
 def _is_pytorchs(safe: Callable[..., object], module: str, name: str) -> bool:
-    """Whether PyTorch's name is that of a class of metagrad's which the program called safe."""
-    if not module.startswith("torch") or safe.__qualname__ != name or not safe.__module__.startswith("metagrad."):
+    """Whether a name, PyTorch's or metagrad's, is that of a class of metagrad's which the program called safe."""
+    if (
+        not is_own(safe.__module__)
+        or safe.__qualname__ != name
+        or module.partition(".")[0] not in ("torch", "metagrad")
+    ):
         return False
     return located(module, name) is safe

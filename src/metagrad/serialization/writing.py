@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
+from metagrad.base.naming import ShownName
 from metagrad.base.size import Size
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
@@ -88,6 +89,8 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
             super().save(obj, save_persistent_id)  # type: ignore[misc]
         elif isinstance(obj, Tensor):
             self._save_tensor(obj)
+        elif type(obj) is ShownName:  # PyTorch's name of a class, to be written as it reads
+            self.save(str(obj))
         elif isinstance(obj, UntypedStorage):
             self.save(self._storage(move(obj.memory, CPU), obj.device))
         elif isinstance(obj, dtypes.dtype):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from metagrad.base.naming import is_own
+
 Converter = Callable[..., Any]
 
 NUMPY: dict[str, Converter] = {}  # by the name of the ufunc, function or method
@@ -59,7 +61,7 @@ def bound(op: Any, opset: int, args: Any = (), kwargs: Any = None) -> bool:
     """Whether an op is written down as a whole rather than by what it is made of."""
     if isinstance(op, str):
         return op in COMPOSITES and (op not in CONDITIONS or CONDITIONS[op](opset, *args, **(kwargs or {})))
-    own = op.__module__.startswith("metagrad.")
+    own = is_own(op.__module__)
     return op in CUSTOM or own and (op.__name__ in FUNCTIONS or op.__name__ in REFUSED)
 
 
