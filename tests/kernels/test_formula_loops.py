@@ -160,7 +160,7 @@ def test_what_has_no_expression_is_left_to_numpy():
     x = metagrad.tensor(RNG.standard_normal(100))
     np.testing.assert_allclose((x.sin() * 2).numpy(), np.sin(x.numpy()) * 2)
     assert not one_call.by_loop(np.sin, (x.numpy(),), np.empty(100))
-    assert not one_call.by_loop(np.add, (np.ones(9, np.float16),) * 2, np.empty(9, np.float16))
+    assert not one_call.by_loop(np.add, (np.ones(9, np.complex64),) * 2, np.empty(9, np.complex64))
 
 
 def test_several_callers_each_get_their_own():

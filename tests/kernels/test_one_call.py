@@ -128,3 +128,47 @@ def test_a_column_keeps_its_gradient(monkeypatch, name):
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1 << 18)
     for here, there in zip(found, gradients(), strict=True):
         np.testing.assert_allclose(here, there, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int8", "uint8"])
+def test_integers_wrap_round_as_numpys_do(dtype):
+    """At the ends of their range, beside numbers that float64 does not have, and with gaps."""
+    ends = np.iinfo(dtype)
+    x = RNG.integers(ends.min, ends.max, (5, 9), dtype, endpoint=True)
+    x[0, :4] = ends.min, ends.max, 0, 1
+    y = x[::-1].copy()
+    for a, b in [(x, y), (x, y[:1]), (x[:, ::2], y[:, ::2]), (x, np.array(ends.max)), (x.T.copy().T, y)]:
+        of_two = {
+            "add": np.add,
+            "mul": np.multiply,
+            "maximum": np.maximum,
+            "bitwise_and": np.bitwise_and,
+            "eq": np.equal,
+        }
+        for name, ufunc in of_two.items():
+            found = getattr(metagrad, name)(metagrad.from_numpy(a), metagrad.from_numpy(b)).numpy()
+            np.testing.assert_array_equal(found, ufunc(a, b.astype(dtype)))
+    t = metagrad.from_numpy(x)
+    np.testing.assert_array_equal((~t).numpy(), ~x)
+    np.testing.assert_array_equal((-t).numpy(), np.negative(x))
+    np.testing.assert_array_equal(t.clamp(3, 100).numpy(), np.clip(x, 3, 100))
+    np.testing.assert_array_equal(t.sign().numpy(), np.sign(x))
+    np.testing.assert_array_equal((t + 7).numpy(), x + x.dtype.type(7))
+
+
+@pytest.mark.parametrize("name", ["add", "mul", "gt", "eq"])
+def test_halves_are_computed_with_in_float32(name):
+    with np.errstate(over="ignore"):
+        x, y = (numbers((5, 9), "float32").astype("float16") for _ in range(2))
+    ufunc = {"add": np.add, "mul": np.multiply, "gt": np.greater, "eq": np.equal}[name]
+    with np.errstate(all="ignore"):
+        for a, b in [(x, y), (x, y[0]), (x, y[:, :1]), (x, np.full((), 0.1, np.float16))]:
+            found = getattr(metagrad, name)(metagrad.from_numpy(a), metagrad.from_numpy(np.asarray(b))).numpy()
+            np.testing.assert_array_equal(found, ufunc(a, b))
+
+
+@pytest.mark.parametrize("value", [3, -1, 2**60 + 1, True])
+def test_filled_with_an_integer(value):
+    found = metagrad.full((5, 9), value, dtype=metagrad.int64)
+    assert found.tolist() == [[int(value)] * 9] * 5
+    assert metagrad.zeros(5, 9, dtype=metagrad.int64).fill_(value).tolist() == found.tolist()

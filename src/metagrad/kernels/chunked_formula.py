@@ -71,8 +71,8 @@ class Plan(NamedTuple):
 
 
 def plan_of(key: Any) -> Plan | None:
-    """The plan that was kept; none where compiled loops may serve."""
-    return None if key is None or available() else _plans.get(key)
+    """The plan that was kept: where there are loops, as of a formula that they did not serve."""
+    return None if key is None else _plans.get((available(), key))
 
 
 def keep_plan(
@@ -86,7 +86,7 @@ def keep_plan(
     attributes: Sequence[str],
 ) -> None:
     """Keep a formula of values that was computed on ``arrays`` and rows ``repeated``; ``made`` are the new ones among them."""
-    if key is None or available():
+    if key is None:
         return
     computed = {step.result for step in formula.steps}  # memory that was given for a result may be one of the values
     read = {n: reference(x, ((MADE, made),) if n in computed else ((GIVEN, values),)) for n, x in arrays.items()}
@@ -99,4 +99,4 @@ def keep_plan(
     if len(_plans) >= MOST_PLANS:
         _plans.clear()
     formula.let_go((*arrays, *repeated))
-    _plans[key] = Plan(formula, read, rows, [a.dtype for a in made], found, attributes)
+    _plans[available(), key] = Plan(formula, read, rows, [a.dtype for a in made], found, attributes)

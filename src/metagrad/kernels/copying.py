@@ -19,7 +19,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formula, split, spread
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import converts_halves
-from metagrad.kernels.compiled.formulas import ELEMENTS, Program, cast
+from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, Program, cast
 from metagrad.kernels.compiled.reversal import copy_rows, reversed_rows
 from metagrad.kernels.libraries import whole_on_gpu
 from metagrad.kernels.threads import get_num_threads
@@ -270,7 +270,9 @@ def _conversion(of: np.dtype[Any], to: np.dtype[Any]) -> Program | None:
 def _filled(y: Array, x: Array | Number) -> bool:
     """Whether y has been filled with a number."""
     number = x.item() if isinstance(x, (np.ndarray, np.generic)) else x
-    if y.dtype.char not in "fd" or not isinstance(number, (bool, int, float)):
+    if y.dtype.char not in "fdlq" or not isinstance(number, (bool, int, float)):
+        return False
+    if y.dtype.kind == "i" and (isinstance(number, float) or not -EXACT < number < EXACT):
         return False
     program = Program((ELEMENTS,), (y.dtype.char,), 1, (f"v = {cast('n0', float, y.dtype.char)}",), ((0, "v"),))
     try:

@@ -17,13 +17,12 @@ from numpy import ndarray
 
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.chunks import perform_formula
-from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.choice import use_formula
 from metagrad.kernels.compiled.entries import NAMES
-from metagrad.kernels.compiled.formulas import ELEMENTS, ROW, NotPrintable, Program, cast, expression, special
+from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, ROW, NotPrintable, Program, cast, expression, special
 from metagrad.kernels.fusion import Formula, is_conversion, is_where, own_function
 
 _programs: dict[Any, tuple[Program, list[int]] | None] = {}
-_LARGEST = 2**53  # of integers, as float64 has them all
 
 
 def compute(
@@ -34,7 +33,7 @@ def compute(
     They are contiguous and of one shape; smaller arrays among its values are rows of ``unit`` elements.
     """
     values, results = formula.values, {step.result for step in formula.steps}
-    if not any(use_compiled(a) for a in arrays.values()):
+    if not any(use_formula(a) for a in arrays.values()):
         return None
     used = sorted({a for step in formula.steps for a in step.arguments} - results)
     kinds = tuple([_kind(arrays.get(n, values[n])) for n in used])
@@ -52,7 +51,7 @@ def compute(
         return None
     program, order = found
     numbers = [_number(values[n]) for n in used if n not in order]
-    if not all(isinstance(n, float) or abs(n) < _LARGEST for n in numbers):
+    if not all(isinstance(n, float) or abs(n) < EXACT for n in numbers):
         return None
     given = [arrays.get(n, values[n]) for n in order]
     perform_formula(program, given, numbers, unit if unit > 1 else 0)
@@ -150,7 +149,7 @@ class Plan(NamedTuple):
 
     def compute(self, values: Sequence[Any], unit: int, memory: Callable[[np.dtype[Any]], Array]) -> list[Any] | None:
         """The results for these arguments; None if loops do not serve them. memory: makes an array of a dtype."""
-        if not (use_compiled(values[0]) or any(map(use_compiled, values))):
+        if not (use_formula(values[0]) or any(map(use_formula, values))):
             return None
         known = (values, [memory(dtype) for dtype in self.dtypes])
         arrays = [known[kind][at] for kind, at in self.arrays]

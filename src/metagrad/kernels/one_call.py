@@ -12,20 +12,22 @@ from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import map_chunks, perform_formula, rows_joined
-from metagrad.kernels.compiled.choice import are_there_loops, use_compiled
-from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, ROW, of_ufunc
+from metagrad.kernels.compiled.choice import are_there_loops, use_formula
+from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, EXACT, ROW, of_ufunc
 from metagrad.kernels.copying import chunks_of
 from metagrad.kernels.quicker import quickest
 
 
 def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = None) -> Array | None:
-    """``ufunc(*inputs)`` of floats of one dtype, in ``memory`` if given; None for other inputs.
+    """``ufunc(*inputs)`` of numbers of one dtype, which the result has too, in ``memory`` if given; None for others.
 
     >>> in_parts(np.add, [np.ones((2, 1)), np.ones(2)]).tolist()
     [[2.0, 2.0], [2.0, 2.0]]
     """
     kind = inputs[0].dtype if inputs[0].__class__ is np.ndarray else None
-    if kind is None or kind.kind != "f" or not all(a.__class__ is np.ndarray and a.dtype == kind for a in inputs):
+    if kind is None or kind.kind not in "fiu" or not all(a.__class__ is np.ndarray and a.dtype == kind for a in inputs):
+        return None
+    if kind.kind != "f" and ufunc.resolve_dtypes((*[kind] * len(inputs), None))[-1] != kind:
         return None
     y = _memory_like(inputs) if memory is None else memory
     if not by_loop(ufunc, inputs, y):
@@ -84,24 +86,28 @@ def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
         kinds.append(a.dtype.char)
         if form == "n":
             numbers.append(a.item())
+            if a.dtype.kind != "f" and not -EXACT < numbers[-1] < EXACT:
+                return False
             continue
         flags = a.flags
         if form is None or not flags.c_contiguous or not flags.aligned or (columns and width not in (0, columns)):
             return False
         width = width or columns
-        arrays.append(a)
+        arrays.append(a.view(np.uint16) if a.dtype.char == "e" else a)
     program = of_ufunc(ufunc, tuple(forms), tuple(kinds), y.dtype.char)
     if program is None or not y.flags.aligned:
         return False
-    perform_formula(program, [*arrays, y], numbers, width)
+    perform_formula(program, [*arrays, y.view(np.uint16) if y.dtype.char == "e" else y], numbers, width)
     return True
 
 
 def _takes_loop(x: Array, y: Array) -> bool:
     """Whether there are compiled loops for an operand and a result of these dtypes: results may be bools."""
+    if x.dtype.char == "e" and y.dtype.char in "e?":
+        return y.size >= tuning.COMPILED_WORTH and are_there_loops()
     if y.dtype.kind == "b" == x.dtype.kind:
         return y.size >= tuning.POINTWISE_LARGE and are_there_loops()
-    return use_compiled(y) if y.dtype == x.dtype else y.size >= tuning.COMPILED_WORTH and use_compiled(x, 0)
+    return use_formula(y) if y.dtype == x.dtype else y.size >= tuning.COMPILED_WORTH and use_formula(x, 0)
 
 
 def _form(a: Array, shape: tuple[int, ...]) -> tuple[str | None, int]:

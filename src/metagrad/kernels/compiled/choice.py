@@ -6,8 +6,10 @@ import numpy as np
 
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled.compiler import available
+from metagrad.kernels.compiled.entries import NAMES
 
 _DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+_OF_FORMULAS = frozenset({np.dtype(letter) for letter in NAMES})
 
 
 def are_there_loops() -> bool:
@@ -26,3 +28,14 @@ def use_compiled(like: object, least: int | None = None) -> bool:
     if type(like) is not np.ndarray or like.size < (tuning.COMPILED_WORTH if least is None else least):
         return False
     return like.dtype in _DTYPES and available()
+
+
+def use_formula(like: object, least: int | None = None) -> bool:
+    """The same of loops that a formula is printed as, which serve integers and bools, too.
+
+    >>> use_formula(np.zeros(8, np.complex64), 8)
+    False
+    """
+    if type(like) is not np.ndarray or like.size < (tuning.COMPILED_WORTH if least is None else least):
+        return False
+    return like.dtype in _OF_FORMULAS and available()

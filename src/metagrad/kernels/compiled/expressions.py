@@ -57,7 +57,16 @@ _BOOL = {
     **_ANY, "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} != {1}", "invert": "{0} == 0",
     "add": "{0} | {1}", "multiply": "{0} & {1}",
 }  # fmt: skip
-EXPRESSIONS = {"f": _FLOAT, "i": _ANY, "u": _ANY, "b": _BOOL}
+_INTEGER = {  # which Numba would make wider than they are
+    **_ANY, "add": "{T}({0} + {1})", "subtract": "{T}({0} - {1})", "multiply": "{T}({0} * {1})", "square": "{T}({0} * {0})",
+    "negative": "{T}({T}(0) - {0})", "bitwise_and": "{T}({0} & {1})", "bitwise_or": "{T}({0} | {1})",
+    "bitwise_xor": "{T}({0} ^ {1})", "invert": "{T}(~{0})", "maximum": "{1} if {1} > {0} else {0}",
+    "minimum": "{1} if {1} < {0} else {0}", "conjugate": "{0}",
+}  # fmt: skip
+_SIGNED = {
+    **_INTEGER, "absolute": "{T}(-{0}) if {0} < 0 else {0}", "sign": "{T}({T}({0} > 0) - {T}({0} < 0))",
+}  # fmt: skip
+EXPRESSIONS = {"f": _FLOAT, "i": _SIGNED, "u": _INTEGER, "b": _BOOL}
 
 
 def text_of(name: str, kind: str) -> str | None:

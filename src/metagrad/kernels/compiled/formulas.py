@@ -30,9 +30,10 @@ import numpy as np
 from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.compiled.entries import NAMES, Work, address_of, at_address, bits_of, same_places
-from metagrad.kernels.compiled.expressions import FUNCTIONS, RARE, SPECIAL, text_of
+from metagrad.kernels.compiled.expressions import CURVES, FUNCTIONS, RARE, SPECIAL, converts_halves, text_of
 
 _BLOCK = 1024  # elements that are looked at for rare arguments, and then worked on while the cache has them
+EXACT = 2**53  # of integers up to here float64 has all
 ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row
 
 
@@ -190,6 +191,8 @@ def cast(variable: str, kind: Any, to: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def of_ufunc(ufunc: np.ufunc, forms: tuple[str, ...], kinds: tuple[str, ...], out: str) -> Program | None:
     """The program of one ufunc, whose arguments have these forms ("n" for a number) and dtypes; None where there is none."""
+    if "e" in kinds:
+        return _of_halves(ufunc, forms, kinds, out)
     variables: list[str] = []
     types: list[Any] = []
     arrays: list[tuple[str, str]] = []
@@ -216,3 +219,17 @@ def of_ufunc(ufunc: np.ufunc, forms: tuple[str, ...], kinds: tuple[str, ...], ou
         (f"v = {text}",),
         ((store, "v"),),
     )
+
+
+def _of_halves(ufunc: np.ufunc, forms: tuple[str, ...], kinds: tuple[str, ...], out: str) -> Program | None:
+    """The program of a ufunc of halves, given by their bits: in float32, rounded once, as NumPy computes it."""
+    wide = None
+    if converts_halves() and ufunc.__name__ not in CURVES["f"] and set(kinds) == {"e"}:
+        wide = of_ufunc(ufunc, forms, ("f",) * len(kinds), "f" if out == "e" else out)
+    if wide is None:
+        return None
+    lines = [re.sub(r"\b(x\d+)\b", r"from_half(\1)", line) for line in wide.lines]
+    store, value = wide.stores[0]
+    stores = ((store, f"to_half({value})" if out == "e" else value),)
+    halves = tuple(["H" if kind == "f" else kind for kind in wide.kinds])
+    return wide._replace(kinds=halves, lines=tuple(lines), stores=stores)
