@@ -156,3 +156,28 @@ def test_devices_that_metagrad_does_not_use():
         mg.zeros(2, device="mps")
     with pytest.raises(RuntimeError, match="device type at start of device string: "):
         mg.device("tpu")
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_shapes_and_strides_of_what_numbers_would_decide(lib):
+    t = pytest.importorskip(lib)
+
+    def x(*shape):
+        return t.empty(*shape, device="meta")
+
+    assert t.empty_strided((2, 3), (1, 2), device="meta").stride() == (1, 2)
+    assert t.empty_strided((2, 3), (0, 1), device="meta").stride() == (0, 1)
+    assert t.ones(3, 2).t().to("meta").stride() == x(2, 3).as_strided((2, 3), (1, 2)).stride() == (1, 2)
+    for z in (t.complex(x(2), x(2)), t.polar(x(2), x(2))):
+        assert (z.dtype, z.shape, z.is_meta) == (t.complex64, (2,), True)
+    for drawn, shape in (
+        (t.multinomial(x(3), 2), (2,)),
+        (t.multinomial(x(4, 3), 5, replacement=True), (4, 5)),
+        (t.poisson(x(2, 3)), (2, 3)),
+        (t._standard_gamma(x(3)), (3,)),
+        (t.linalg.inv(x(2, 3, 3)), (2, 3, 3)),
+    ):
+        assert drawn.shape == shape and drawn.is_meta
+    assert repr(t.zeros(2, device="meta", dtype=t.int64)).endswith(f"size=(2,), dtype={t.int64})")
+    with pytest.raises(NotImplementedError):
+        t.equal(x(2), x(2))

@@ -14,8 +14,8 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, unwrap
+from metagrad.base.device import META, move, of_array, out_of_memory
 from metagrad.base.device import device as Device
-from metagrad.base.device import move, of_array, out_of_memory
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import is_on_gpu
 
@@ -32,12 +32,14 @@ class Move(Function):
 
 
 def apart(values: Iterable[Any]) -> RuntimeError | None:
-    """What to raise where tensors or arrays with dimensions are on a GPU and on the CPU, in PyTorch's words; None if they are not.
+    """What to raise where tensors or arrays with dimensions are on the CPU and on another device, in PyTorch's words; None if not.
 
     >>> apart([np.zeros(2), 1.0])
     """
     arrays = [unwrap(x) for value in values for x in (value if isinstance(value, (tuple, list)) else (value,))]
     gpu = next((of_array(a) for a in arrays if is_on_gpu(a)), None)
+    if gpu is None and any(getattr(a, "device", None) == "meta" for a in arrays):
+        gpu = META
     if gpu is None or not any(isinstance(a, np.ndarray) and a.ndim for a in arrays):
         return None
     return RuntimeError(

@@ -231,4 +231,4 @@ def _without_numbers(array: Array, to: device) -> Array:
         raise NotImplementedError(
             "Cannot copy out of meta tensor; no data! Use to_empty() to give a module memory, and load its parameters"
         )
-    return array if isinstance(array, MetaArray) else made(array.shape, array.dtype)
+    return array if isinstance(array, MetaArray) else made(array.shape, array.dtype, array.strides)

@@ -9,7 +9,7 @@ arranges strides, and every other function runs on zeros that all lie at one add
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,9 +60,12 @@ class MetaArray:
     nbytes = property(lambda self: self.layout.nbytes)
     flags = property(lambda self: _Flags(self.layout))
     T = property(lambda self: self._view(self.layout.T))
-    real = property(lambda self: self._view(self.layout.real) if self.dtype.kind == "c" else self)
+    real = property(
+        lambda self: self._view(self.layout.real) if self.dtype.kind == "c" else self, lambda self, value: None
+    )
     imag = property(
-        lambda self: self._view(self.layout.imag) if self.dtype.kind == "c" else made(self.shape, self.dtype)
+        lambda self: self._view(self.layout.imag) if self.dtype.kind == "c" else made(self.shape, self.dtype),
+        lambda self, value: None,
     )
 
     def _view(self, layout: np.ndarray[Any, Any]) -> MetaArray:
@@ -107,6 +110,10 @@ class MetaArray:
     def view(self, dtype: Any = None) -> MetaArray:
         """As an array's."""
         return self._view(self.layout.view() if dtype is None else self.layout.view(dtype))
+
+    def as_strided(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> MetaArray:
+        """A view of any shape and strides, in elements."""
+        return self._view(made(shape, self.dtype, [s * self.itemsize for s in strides]).layout)
 
     def astype(self, dtype: Any, copy: bool = True, **_: Any) -> MetaArray:
         """As an array's."""
@@ -169,7 +176,10 @@ class MetaArray:
             return None
         if function in _ARRANGING and isinstance(args[0], MetaArray):
             return args[0]._view(function(args[0].layout, *args[1:], **kwargs))
-        return _shaped(function(*_plain(args), **_plain(kwargs)))
+        try:
+            return _shaped(function(*_plain(args), **_plain(kwargs)))
+        except np.linalg.LinAlgError:  # of matrices of zeros: those of ones have an inverse, and the same shape
+            return _shaped(function(*[_regular(x) for x in args], **_plain(kwargs)))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise NotImplementedError(f"Cannot copy out of meta tensor; {_NO_DATA}")
@@ -216,15 +226,16 @@ class _Flags:
         self.writeable, self.forc = True, layout.flags.forc
 
 
-def made(shape: tuple[int, ...], dtype: Any) -> MetaArray:
-    """An array without numbers, in order.
+def made(shape: tuple[int, ...], dtype: Any, strides: Sequence[int] | None = None) -> MetaArray:
+    """An array without numbers, in order unless ``strides`` are given, in bytes.
 
     >>> made((2, 3), np.dtype(np.float32)).strides
     (12, 4)
     """
     kind = np.dtype(dtype)
-    steps = [kind.itemsize * math.prod(max(n, 1) for n in shape[d + 1 :]) for d in range(len(shape))]
-    return MetaArray(np.lib.stride_tricks.as_strided(np.zeros(1, kind), tuple(shape), steps))
+    if strides is None:
+        strides = [kind.itemsize * math.prod(max(n, 1) for n in shape[d + 1 :]) for d in range(len(shape))]
+    return MetaArray(np.lib.stride_tricks.as_strided(np.zeros(1, kind), tuple(shape), strides))
 
 
 def _like(function: Any, args: Any, kwargs: Any) -> MetaArray:
@@ -250,6 +261,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)([_plain(v) for v in value])
     return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _regular(value: Any) -> Any:
+    """What functions of regular matrices run on."""
+    square = isinstance(value, MetaArray) and value.ndim > 1 and value.shape[-1] == value.shape[-2]
+    return np.broadcast_to(np.eye(value.shape[-1], dtype=value.dtype), value.shape) if square else _plain(value)
 
 
 def _shaped(value: Any) -> Any:

@@ -134,6 +134,8 @@ def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
     """Gamma variables of rate 1, one for each shape parameter; always from the default generator."""
     from metagrad.distributions.gammas import standard_gamma  # here: seldom used
 
+    if input.is_meta:
+        return input.new_empty(input.shape)
     return standard_gamma(input, input.shape)
 
 

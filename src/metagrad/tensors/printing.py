@@ -200,7 +200,7 @@ def _notes(tensor: Tensor) -> list[str]:
     usual = [default]
     if tensor.device.type != "cpu":
         notes.append(f"device='{tensor.device}'")
-    if 0 not in shape:
+    if 0 not in shape and not tensor.is_meta:
         usual += [default.to_complex(), dtypes.int64, dtypes.bool_]
     if tensor.is_meta or (len(shape) != 1 if 0 in shape else _options.edgeitems == 0):
         notes.append(f"size={shape}")

@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import check_layout, layout
+from metagrad.base.meta import made
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import shape_of, takes_out_by
@@ -141,6 +142,8 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     tensor([0., 0.])
     """
     continuous(input.dtype)
+    if input.is_meta:
+        return wrap(made(input.shape, input.array.dtype))
     rate = _on_cpu(input)
     if (rate < 0).any():
         raise RuntimeError(f"invalid Poisson rate, expected rate to be non-negative, got {rate.min()}")
@@ -161,6 +164,8 @@ def binomial(count: Operand, prob: Operand, generator: Generator | None = None) 
         raise ValueError(f"binomial only supports floating-point dtypes for count, got: {n.dtype}")
     if p.dtype != n.dtype:
         raise RuntimeError(f"binomial: count and prob must have the same dtype, got {n.dtype} and {p.dtype}")
+    if n.is_meta:
+        return wrap(made(_together(n.shape, p.shape), n.array.dtype))
     trials = np.maximum(_on_cpu(n), 0).astype(np.int64)
     drawn = numpy_generator(generator, anywhere=True).binomial(trials, np.clip(_on_cpu(p).astype(np.float64), 0, 1))
     return _drawn_from(n, p, sample=drawn)
@@ -190,11 +195,13 @@ def multinomial(
         )
     if input.array.shape[-1:] > (1 << 24,):
         raise RuntimeError(f"number of categories cannot exceed 2^24, got {input.array.shape[-1]}")
-    weights = _on_cpu(input).astype(np.float64)
-    if weights.ndim not in (1, 2):
-        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {weights.ndim}")
+    if (dims := input.array.ndim) not in (1, 2):
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {dims}")
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
+    if input.is_meta:
+        return wrap(made((*input.shape[:-1], num_samples), np.dtype(np.int64)))
+    weights = _on_cpu(input).astype(np.float64)
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise RuntimeError(
             "probability tensor contains either `inf`, `nan` or element < 0: invalid multinomial distribution (encountering "

@@ -205,6 +205,10 @@ def equal(input: Tensor, other: Tensor) -> bool:
     """
     need_tensors("equal", input=input, other=other)
     check_extent("equal", input, other)
+    if input.is_meta or other.is_meta:
+        raise NotImplementedError(
+            "equal: whether numbers are equal that are not there, on the device meta, cannot be told"
+        )
     return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
 
 
