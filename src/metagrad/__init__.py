@@ -133,16 +133,17 @@ _LAZY: set[str] = {
     "viz", "xpu", "_C", "_dynamo", "_utils",
 }  # fmt: skip
 _NEURAL = """
-    adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d bilinear celu celu_
+    adaptive_avg_pool1d alpha_dropout alpha_dropout_ avg_pool1d bilinear celu celu_
     channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity
-    dropout dropout_ embedding_bag feature_alpha_dropout feature_alpha_dropout_ hardshrink layer_norm max_pool1d
-    max_pool1d_with_indices max_pool2d max_pool3d native_channel_shuffle pairwise_distance pixel_shuffle pixel_unshuffle
+    dropout dropout_ embedding_bag feature_alpha_dropout feature_alpha_dropout_ hardshrink layer_norm
+    max_pool1d_with_indices native_channel_shuffle pairwise_distance pixel_shuffle pixel_unshuffle
     prelu rms_norm rrelu rrelu_ selu selu_ threshold threshold_
 """.split()  # those of the neural functions that PyTorch has at the top, too
 _IN_C = """
-    batch_norm binary_cross_entropy_with_logits cosine_embedding_loss ctc_loss group_norm hinge_embedding_loss instance_norm
-    kl_div margin_ranking_loss poisson_nll_loss triplet_margin_loss
-""".split()  # and those whose arguments stand in another order there
+    adaptive_max_pool1d batch_norm binary_cross_entropy_with_logits cosine_embedding_loss ctc_loss group_norm
+    hinge_embedding_loss instance_norm kl_div margin_ranking_loss max_pool1d max_pool2d max_pool3d poisson_nll_loss
+    triplet_margin_loss
+""".split()  # and those that take other arguments there, or in another order
 _UNDOCUMENTED = """
     affine_grid_generator alias_copy as_strided_copy convolution detach_copy diagonal_copy embedding expand_copy
     feature_dropout fill from_file grid_sampler grid_sampler_2d grid_sampler_3d gru_cell lstm_cell norm_except_dim

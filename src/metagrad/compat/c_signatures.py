@@ -1,7 +1,7 @@
 """Neural functions at the top of ``torch``: PyTorch has them there in C, with other orders of arguments than in ``nn.functional``.
 
-There a reduction is 0, 1 or 2: none, the mean, the sum; left away, it is none, in ``torch._C._nn`` too. And norms take
-weights before running values, and whether cuDNN is to be used, which is nothing here.
+There a reduction is 0, 1 or 2: none, the mean, the sum; left away, it is none, in ``torch._C._nn`` too. Norms take
+weights before running values, and whether cuDNN is to be used, which is nothing here. And no pooling is asked for indices.
 
 >>> import metagrad
 >>> x = metagrad.tensor([0.0, 0.0])
@@ -48,7 +48,25 @@ _IN_NN = {  # of torch._C._nn: what they are called in nn.functional, and their 
     "smooth_l1_loss": "smooth_l1_loss input target reduction beta",
     "soft_margin_loss": "soft_margin_loss input target reduction",
 }
-__all__ = [*_LOSSES, *_NORMS]
+_POOLS = ("max_pool1d", "max_pool2d", "max_pool3d")
+__all__ = [*_LOSSES, *_NORMS, *_POOLS, "adaptive_max_pool1d"]
+
+
+def adaptive_max_pool1d(input: Any, output_size: Any) -> Any:
+    """The largest of each window, and where they were found: here always both."""
+    return F.adaptive_max_pool1d(input, output_size, return_indices=True)
+
+
+def _pool(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Pooling that knows nothing of indices."""
+
+    @functools.wraps(function)
+    def called(
+        input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+    ) -> Any:
+        return function(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+    return called
 
 
 def of_nn(name: str) -> Callable[..., Any]:
@@ -107,6 +125,9 @@ def __getattr__(name: str) -> Callable[..., Any]:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     function = getattr(F, name)
-    found = _loss(name, function, _LOSSES[name].split()) if name in _LOSSES else _norm(name, function)
+    if name in _POOLS:
+        found = _pool(function)
+    else:
+        found = _loss(name, function, _LOSSES[name].split()) if name in _LOSSES else _norm(name, function)
     globals()[name] = found
     return found

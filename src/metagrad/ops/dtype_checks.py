@@ -49,11 +49,12 @@ def need_classes(target: Tensor) -> None:
     >>> import metagrad
     >>> need_classes(metagrad.tensor([1.0]))
     Traceback (most recent call last):
-    RuntimeError: expected target dtype to be Long or Byte, but got metagrad.float32: class numbers are integers, use target.long()
+    RuntimeError: expected target dtype to be Long or Byte, but got Float: class numbers are integers, use target.long()
     """
     if target.array.dtype.char not in "lqB":
         raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {target.dtype}: class numbers are integers, use target.long()"
+            f"expected target dtype to be Long or Byte, but got {scalar_name(target.dtype)}: class numbers are integers, use "
+            "target.long()"
         )
 
 

@@ -179,6 +179,8 @@ def _random_starts(samples: Array, extent: int, count: int, size: int) -> Array:
 
 def _check_samples(samples: Tensor, input: Tensor, shape: tuple[int, ...]) -> None:
     """Raise RuntimeError unless there is one sample for each plane and axis, in the input's dtype."""
+    if samples.array.ndim != 3:
+        raise RuntimeError(f"Expect _random_samples to have 3 dimensions, got {samples.array.ndim}")
     if samples.dtype is not input.dtype:
         raise RuntimeError("Expect _random_samples to have the same dtype as input")
     for d, (found, wanted) in enumerate(zip(samples.shape, shape, strict=True)):
@@ -208,8 +210,13 @@ def _fractional_max(
     refuse(function, input, "c")
     extents = input.array.shape[-axes:]
     if output_size is None:
-        ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * axes
-        output_size = tuple(int(n * r) for n, r in zip(extents, ratios, strict=True))
+        if not isinstance(output_ratio, (tuple, list)):
+            raise TypeError(
+                f"object of type '{type(output_ratio).__name__}' has no len(): a ratio is wanted for each axis"
+            )
+        if len(output_ratio) != axes:
+            raise ValueError(f"{function} requires output_ratio to have a number for each of {axes} axes")
+        output_size = tuple(int(n * r) for n, r in zip(extents, output_ratio, strict=True))
     count = each(output_size, axes, function, "output_size")
     size = each(kernel_size, axes, function, "kernel_size")
     for axis, n, o, k in zip(("time", "height", "width")[-axes:], extents, count, size, strict=True):
@@ -252,10 +259,10 @@ def fractional_max_pool2d(
 ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """The largest of windows that begin at random positions, 1 to 2 steps apart for a result more than half as large (Graham 2014).
 
-    input (N, C, H, W) or (C, H, W); either output_size, or output_ratio of the input's extents.
+    input (N, C, H, W) or (C, H, W); either output_size, or output_ratio of the input's extents, one for each.
 
     >>> import metagrad
-    >>> metagrad.nn.functional.fractional_max_pool2d(metagrad.rand(1, 2, 9, 9), 2, output_ratio=0.7).shape
+    >>> metagrad.nn.functional.fractional_max_pool2d(metagrad.rand(1, 2, 9, 9), 2, output_ratio=(0.7, 0.7)).shape
     metagrad.Size([1, 2, 6, 6])
     """
     return _fractional_max(2, input, kernel_size, output_size, output_ratio, _random_samples, return_indices)

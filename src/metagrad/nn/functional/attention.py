@@ -129,6 +129,10 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, one_m
             f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
         )
     if mask is not None:
+        if mask.ndim < 2 and query.ndim == 4:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [-1, 0], but got -2): attn_mask is (*, L, S), got {mask.ndim}D"
+            )
         if one_mask:
             raise RuntimeError(
                 "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True: give one, not both"

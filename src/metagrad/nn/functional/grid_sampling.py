@@ -200,6 +200,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     tensor([[[[-0.5000,  0.0000],
               [ 0.5000,  0.0000]]]])
     """
+    if align_corners is None:
+        warn(_CHANGED)
     if theta.dtype.category != 2:
         raise ValueError(f"affine_grid: Expected theta to have floating point type, but got {theta.dtype}")
     axes = len(size) - 2
@@ -217,8 +219,6 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         raise ValueError(f"affine_grid: Expected non-zero, positive output size. Got {tuple(size)}")
     if theta.shape[0] != size[0]:
         raise RuntimeError(f"affine_grid: theta has a batch of {theta.shape[0]}, and size one of {size[0]}")
-    if align_corners is None:
-        warn(_CHANGED)
     extents = tuple(size[2:])
     if align_corners and 1 in extents:
         warn(_OF_ONE)

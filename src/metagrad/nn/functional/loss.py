@@ -84,6 +84,13 @@ class BinaryCrossEntropy(Function):
         return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None
 
 
+def _need_weight_for_each(weight: Tensor, input: Tensor) -> None:
+    if tuple(weight.shape) != tuple(input.shape):
+        raise ValueError(
+            f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}"
+        )
+
+
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
 @known_as("MseLoss")
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
@@ -94,11 +101,8 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     tensor(2.)
     """
     input, target = matched("mse_loss", input, target)
-    if weight is not None and tuple(weight.shape) != tuple(input.shape):
-        raise ValueError(
-            f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}"
-        )
     if weight is not None:
+        _need_weight_for_each(weight, input)
         return reduced((input - target).square(), reduction, weight)
     input, target = as_numbers(input, target)
     refuse("mse_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
@@ -148,7 +152,9 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964). Raises RuntimeError unless δ is positive.
+    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964); with ``weight`` w (*) times w, in the mean Σ w l / n, too.
+
+    Raises RuntimeError unless δ is positive.
 
     >>> import metagrad
     >>> huber_loss(metagrad.tensor([0.5, 3.0]), metagrad.zeros(2), reduction="none", delta=2.0)
@@ -162,8 +168,11 @@ def huber_loss(
     difference = input - target
     need_castable(difference.dtype, kind)
     refuse("huber_loss", difference, "iuc")
-    loss = Huber.apply(difference, delta=float(delta))
-    return reduced(cast_to(loss, kind), reduction, weight)
+    loss = cast_to(Huber.apply(difference, delta=float(delta)), kind)
+    if weight is not None:
+        _need_weight_for_each(weight, input)
+        loss = loss * weight
+    return reduced(loss, reduction)
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction")

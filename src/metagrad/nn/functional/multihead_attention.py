@@ -67,7 +67,7 @@ def _expect(x: Tensor, shape: tuple[int, ...], name: str) -> None:
         if name == "key_padding_mask" and x.ndim == 2:
             i = int(x.shape[0] == shape[0])
             raise AssertionError(f"Expected key_padded_mask.shape[{i}] to be {shape[i]}, but got {x.shape[i]}")
-        raise AssertionError(f"expecting {name} of shape {shape}, but got {tuple(x.shape)}")
+        raise AssertionError(f"expecting {name} shape of {shape}, but got {x.shape}")
 
 
 def multi_head_attention_forward(
@@ -114,7 +114,10 @@ def multi_head_attention_forward(
     if width % num_heads:
         raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
     if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
+            "`generate_square_subsequent_mask` to create this mask."
+        )
     if key.shape[1] != batch:
         into = [key.shape[0], batch * num_heads, width // num_heads]
         raise RuntimeError(
@@ -132,6 +135,9 @@ def multi_head_attention_forward(
     if key_padding_mask is not None and attn_mask is not None and key_padding_mask.dtype != attn_mask.dtype:
         warn("Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for both instead.")
     padding = additive(key_padding_mask, "key_padding_mask", query)
+    if (bias_k is None) != (bias_v is None):
+        given, lacking = ("bias_v", "bias_k") if bias_k is None else ("bias_k", "bias_v")
+        raise AssertionError(f"{given} is set but {lacking} is None")
     if bias_k is not None and bias_v is not None:
         if static_k is not None or static_v is not None:
             raise AssertionError("bias cannot be added to static key or value.")
@@ -196,6 +202,8 @@ def _projected_apart(
     given = [w for w in weights if w is not None]
     if len(given) < 3:
         raise AssertionError("use_separate_proj_weight needs q_proj_weight, k_proj_weight and v_proj_weight")
+    for name, x, w in zip(("query", "key", "value"), (query, key, value), given, strict=True):
+        _expect(w, (query.shape[-1], x.shape[-1]), f"{name} weights")
     return _each_projected((query, key, value), given, bias)
 
 

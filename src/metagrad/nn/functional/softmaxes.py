@@ -65,6 +65,8 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     >>> metagrad.nn.functional.gumbel_softmax(metagrad.zeros(3), hard=True).sum()
     tensor(1.)
     """
+    if eps != 1e-10:
+        warn("`eps` parameter is deprecated and has no effect.")
     noise = -empty_like(logits).exponential_().log()
     soft = op.softmax((logits + noise) / tau, dim)
     if not hard:

@@ -66,6 +66,7 @@ class Hooked:
     _forward_hooks_always_called = _Kept()
 
     call_super_init, dump_patches, T_destination = False, False, TypeVar("T_destination")  # PyTorch's, without effect
+    _is_full_backward_hook: bool | None = None  # of which of the two kinds those for backward are
     _hooked = False  # whether any hook was ever registered here, or for all modules: calls are direct until then
 
     def _add_hook(self, kind: str, hook: Any, prepend: bool, **settings: bool) -> RemovableHandle:

@@ -125,6 +125,8 @@ class RNNBase(RecurrentChecks, Module):
         self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size
+        if mode not in _GATES:
+            raise ValueError(f"Unrecognized RNN mode: {mode}")
         directions = 2 if bidirectional else 1
         output_size, gates = proj_size or hidden_size, _GATES[mode] * hidden_size
         self._names: list[list[str]] = []  # per layer and direction, in the order of ``all_weights``
@@ -272,7 +274,7 @@ class RNNBase(RecurrentChecks, Module):
             return self._run_packed(x, given)
         name = type(self).__name__
         if x.ndim not in (2, 3):
-            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {x.ndim}D tensor instead")
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {x.ndim}D instead")
         batched = x.ndim == 3
         if given is not None and any(s.ndim != x.ndim for s in given):
             raise RuntimeError(
@@ -346,6 +348,11 @@ class RNN(RNNBase):
         return output, h
 
 
+def _no_pair(n: int) -> str:
+    batched = "unbatched" if n == 2 else "batched"
+    return f"For {batched} {n}-D input, hx and cx should also be {n}-D: LSTM takes a pair (h_0, c_0)"
+
+
 class LSTM(RNNBase):
     """Long short-term memory (Hochreiter and Schmidhuber 1997), with an optional projection (Sak et al. 2014).
 
@@ -367,7 +374,7 @@ class LSTM(RNNBase):
     def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
         """(output, (h_n, c_n)). Raises RuntimeError for an initial state that is no pair."""
         if hx is not None and (isinstance(hx, Tensor) or len(hx) != 2):
-            raise RuntimeError("LSTM: expected the initial state as a pair (h_0, c_0)")
+            raise RuntimeError(_no_pair(input.data.ndim + 1 if isinstance(input, PackedSequence) else input.ndim))
         output, (h, c) = self._run(input, hx)
         return output, (h, c)
 

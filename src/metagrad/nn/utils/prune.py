@@ -141,15 +141,14 @@ class BasePruningMethod(ABC):
         )
         container = method
         if old is not None:
-            container = old[1] if isinstance(old[1], PruningContainer) else PruningContainer(old[1])
-            container.add_pruning_method(method)
-            del hooks[old[0]]
+            container = PruningContainer(*(old[1] if isinstance(old[1], PruningContainer) else [old[1]]), method)
         mask = container.compute_mask(scores.detach(), mask)
         if old is None:
             delattr(module, name)
             module.register_parameter(name + "_orig", original)
             module.register_buffer(name + "_mask", mask)
         else:
+            del hooks[old[0]]
             setattr(module, name + "_mask", mask)
         setattr(module, name, container.apply_mask(module))
         module.register_forward_pre_hook(container)

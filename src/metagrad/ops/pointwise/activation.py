@@ -152,7 +152,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight.array.size != 1:
         if not input.array.ndim:
             raise RuntimeError("prelu: Not allow zero-dim input tensor. Give a weight of one element")
-        channels = input.array.shape[1] if input.array.ndim > 1 else input.array.size
+        channels = input.array.shape[1] if input.array.ndim > 1 else 1
         if weight.array.size != channels:
             raise RuntimeError(
                 f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.array.size} and "

@@ -107,6 +107,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> metagrad.nn.functional.pad(x, (2, 1), "reflect")
     tensor([[3, 2, 1, 2, 3, 2]])
     """
+    if not isinstance(pad, (tuple, list)):
+        raise TypeError(f"pad(): argument 'pad' (position 2) must be tuple of ints, not {type(pad).__name__}")
     if mode == "constant":
         return constant_pad_nd(input, pad, value)
     if mode in ("reflect", "replicate"):

@@ -55,6 +55,10 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = self._present()
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
+        self._reset()
+
+    def _reset(self) -> None:
+        """Begin anew: no metric seen, no bad epoch, no cooldown. Programs call it, as they do ``_reduce_lr``."""
         self.best, self.cooldown_counter, self.num_bad_epochs = self.mode_worse, 0, 0
 
     @property
@@ -71,6 +75,8 @@ class ReduceLROnPlateau(LRScheduler):
             bar = best + sign * self.threshold
         return a > bar if self.mode == "max" else a < bar
 
+    _is_better = is_better
+
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]
         """Look at the metric of an epoch, a number or a tensor with one."""
         metric = float(metrics)
@@ -84,11 +90,11 @@ class ReduceLROnPlateau(LRScheduler):
         if self.in_cooldown:
             self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
         if self.num_bad_epochs > self.patience:
-            self._lower()
+            self._reduce_lr(self.last_epoch)
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self._present()
 
-    def _lower(self) -> None:
+    def _reduce_lr(self, epoch: int) -> None:
         groups: list[dict[str, Any]] = self.optimizer.param_groups
         if len(self.min_lrs) != len(groups):  # a group was added since
             if self.default_min_lr is None:
