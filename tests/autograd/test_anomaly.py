@@ -152,3 +152,31 @@ def test_a_gradient_that_differs_from_pass_to_pass_is_found():
     with pytest.raises(RuntimeError, match="not reentrant"):
         metagrad.autograd.gradcheck(Unsteady.apply, (x,))
     assert metagrad.autograd.gradcheck(Unsteady.apply, (x,), nondet_tol=1e-5)
+
+
+def test_any_error_of_the_backward_pass_shows_where_the_op_was_applied(lib):
+    class Failing(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, grad):
+            raise RuntimeError("by itself")
+
+    def overwritten():
+        with lib.autograd.detect_anomaly():
+            y = lib.ones(1, requires_grad=True).exp()
+            y.add_(1)
+            y.backward()
+
+    def failing():
+        with lib.autograd.detect_anomaly():
+            Failing.apply(lib.ones(1, requires_grad=True)).backward()
+
+    error, (_, where) = caught(lib, overwritten)
+    assert "modified by an inplace operation" in error
+    assert "Error detected in ExpBackward0" in where and "requires_grad=True).exp()" in where
+    error, (_, where) = caught(lib, failing)
+    assert error == "by itself"
+    assert "Error detected in FailingBackward" in where and "Failing.apply(" in where

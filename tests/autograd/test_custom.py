@@ -251,3 +251,21 @@ def test_what_a_custom_function_may_not_do(lib):
         Saves.apply(x)
     with pytest.raises(NotImplementedError, match="backward or vjp"):
         NoBackward.apply(x).sum().backward()
+
+
+def test_a_result_marked_as_written_to_that_was_no_input(lib):
+    class Marking(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = x * 2
+            ctx.mark_dirty(y)
+            return y
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 2
+
+    x = lib.ones(1, requires_grad=True)
+    with pytest.warns(UserWarning, match="received a tensor that was not an input"):
+        Marking.apply(x).backward()
+    assert x.grad.item() == 2

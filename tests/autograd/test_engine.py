@@ -232,3 +232,34 @@ def test_halves_may_gather_wider_gradients():
         (x * 2048).sum().backward()
     (x * 1).sum().backward()
     assert x.grad.item() == 6145.0  # which float16 does not hold
+
+
+def test_a_gradient_with_a_history_is_added_to_in_place_by_a_pass_that_is_not_recorded():
+    x = mg.tensor([1.0], requires_grad=True)
+    (grad,) = mg.autograd.grad((x**2).sum(), x, create_graph=True)
+    x.grad = grad
+    (x**2).backward()
+    assert x.grad is grad and grad.item() == 4 and grad.requires_grad and grad._version == 1
+
+
+def test_only_a_leafs_flag_can_be_set():
+    y = mg.ones(1, requires_grad=True) * 2
+    assert y.requires_grad_() is y
+    with pytest.raises(RuntimeError, match="you can only change requires_grad flags of leaf variables"):
+        y.requires_grad = True
+
+
+def test_a_generator_that_is_closed_ends_in_its_own_mode():
+    seen = []
+
+    @mg.no_grad()
+    def numbers():
+        try:
+            yield 1
+        finally:
+            seen.append(mg.is_grad_enabled())
+
+    running = numbers()
+    next(running)
+    running.close()
+    assert seen == [False] and mg.is_grad_enabled()

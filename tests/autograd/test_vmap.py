@@ -318,12 +318,33 @@ def test_a_custom_function_is_mapped_by_its_own_rule(no_slices):
     assert mg.allclose(func.vmap(lambda a: Exp.apply(a, 2.0))(x), (2 * x).exp())
     assert mg.allclose(func.vmap(func.grad(lambda a: Exp.apply(a, 2.0).sum()))(x), 2 * (2 * x).exp())
     assert mg.allclose(func.vmap(lambda a: Exp.apply(a, 2.0), 1, 1)(x), (2 * x).exp())
-    assert told[0] == (3, "error", (0, None), (3, 2)) and told[2] == (2, "error", (0, None), (2, 3))
+    assert told[0] == (3, "error", (0, None), (3, 2)) and told[2] == (2, "error", (1, None), (3, 2))
     Exp.generate_vmap_rule = True
     with pytest.raises(RuntimeError, match="both generate_vmap_rule=True and an overridden vmap"):
         func.vmap(lambda a: Exp.apply(a, 2.0))(x)
     del Exp.vmap
     assert mg.allclose(func.vmap(func.jacrev(lambda a: Exp.apply(a, 2.0)))(x), mg.diag_embed(2 * (2 * x).exp()))
+
+
+def test_a_custom_vmap_says_where_the_examples_are_in_each_result():
+    class Twice(mg.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x * 1, x * 1
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def vmap(info, in_dims, x):
+            return (x, x), out_dims
+
+    out_dims = 0
+    assert len(func.vmap(Twice.apply)(mg.ones(2))) == 2
+    out_dims = (0,)
+    with pytest.raises(RuntimeError, match=r"incompatible \(output, out_dims\) tuple"):
+        func.vmap(Twice.apply)(mg.ones(2))
 
 
 def test_what_has_no_rule_runs_one_by_one():

@@ -1,7 +1,7 @@
 """Functions that are one operator in other programs' files: whoever writes a model down is told of them whole.
 
 And functions whose gradient needs more than their node saved, indices and masks, or whose node would keep more in PyTorch: it
-guards them. A backward pass raises if one was written to, or if it is the second.
+guards them. A backward pass raises if one was written to, or if it is the second. And what marks gradients that have none.
 
 An observer is called as ``observe(function, args, kwargs, result)`` after each call of a function that is marked
 ``@composite``. While nobody watches, that costs one test of an empty list.
@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from metagrad.autograd import function as functions
 from metagrad.autograd.errors import FREED
+from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable
 
 P = ParamSpec("P")
@@ -154,3 +155,37 @@ def repeatable(y: Any) -> Any:
     if y._grad_fn is not None:
         y._grad_fn.frees_numbers = False
     return y
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a static ``backward`` that does not itself record: differentiating through it a second time raises."""
+
+    @functools.wraps(backward)
+    def wrapper(ctx: Any, *grads: Any) -> Any:
+        tracked = mode.grad and any(isinstance(g, Variable) and g.requires_grad for g in grads)
+        with no_grad():
+            results = backward(ctx, *grads)
+        if not tracked:
+            return results
+        several = isinstance(results, tuple)
+        outs = [None if r is None else _Once.apply(_asked_for(r)) for r in (results if several else [results])]
+        return tuple(outs) if several else outs[0]
+
+    return wrapper
+
+
+def _asked_for(grad: Any) -> Any:
+    """A gradient as a leaf that requires one itself."""
+    leaf = grad.detach()
+    leaf.requires_grad = True
+    return leaf
+
+
+class _Once(functions.Function):
+    """y = x, for a gradient that cannot be differentiated again."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

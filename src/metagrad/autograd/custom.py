@@ -6,7 +6,6 @@ one node of the graph that holds a ``Context``; the gradients of its results go 
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -14,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from metagrad.autograd import function as op
-from metagrad.autograd.composites import composite
+from metagrad.autograd.composites import composite, once_differentiable
 from metagrad.autograd.errors import FREED, freed, miscounted, overwritten
 from metagrad.autograd.forward import outside
 from metagrad.autograd.function import STALE, Function, Output
@@ -24,6 +23,8 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
 from metagrad.base.naming import public
 from metagrad.base.warning import warn
+
+observers: list[Callable[[Function], None]] = []  # told of each node
 
 
 class Context:
@@ -138,40 +139,6 @@ class _keeper:
         if self.edge is not None:
             tensor._grad_fn, tensor._requires_grad = self.edge, True
         return tensor
-
-
-def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks a static ``backward`` that does not itself record: differentiating through it a second time raises."""
-
-    @functools.wraps(backward)
-    def wrapper(ctx: Any, *grads: Any) -> Any:
-        tracked = mode.grad and any(isinstance(g, Variable) and g.requires_grad for g in grads)
-        with no_grad():
-            results = backward(ctx, *grads)
-        if not tracked:
-            return results
-        several = isinstance(results, tuple)
-        outs = [None if r is None else _Once.apply(_asked_for(r)) for r in (results if several else [results])]
-        return tuple(outs) if several else outs[0]
-
-    return wrapper
-
-
-def _asked_for(grad: Any) -> Any:
-    """A gradient as a leaf that requires one itself."""
-    leaf = grad.detach()
-    leaf.requires_grad = True
-    return leaf
-
-
-class _Once(Function):
-    """y = x, for a gradient that cannot be differentiated again."""
-
-    def forward(self, x: Any) -> Any:
-        return x
-
-    def backward(self, grad: Any) -> Any:
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
 
 
 class Custom(Function):
@@ -318,6 +285,11 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
             "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified "
             f"inplace must all be outputs of the Function: so must those of {function.__name__}"
         )
+    if not dirty <= given:
+        warn(
+            "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed "
+            "to ctx.mark_dirty()."
+        )
     # A result that is an input, and was not changed, is another name for it: the graph needs two.
     outputs = [alias(o) if id(o) in given - dirty else o for o in listed]
     if mode.levels:
@@ -337,6 +309,8 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     )  # fmt: skip
     if len(shapes) > 1:
         node.results = shapes
+    for observe in observers:
+        observe(node)
     context._settle(node, [listed[i] for i in tensors])
     for place, i in enumerate(tensors):
         out = outputs[i]

@@ -306,7 +306,7 @@ def _accumulate(x: Any, g: Gradient) -> None:
         x._grad.array = laid_out_like(x._grad.array, x.array)
     elif x._grad is None:
         x._grad = as_tensor(g if g.strides == x.array.strides else laid_out_like(g, x.array))
-    elif isinstance(g, Variable) or mode.grad and x._grad.requires_grad:
+    elif isinstance(g, Variable):
         x._grad = x._grad + as_tensor(g)
         x._grad.array = laid_out_like(x._grad.array, x.array)
     else:

@@ -67,9 +67,6 @@ class _Switch(contextlib.ContextDecorator):
                     return end.value
                 try:
                     resume, given = running.send, (yield value)
-                except GeneratorExit:
-                    running.close()
-                    raise
                 except BaseException as error:
                     resume, given = running.throw, error
 

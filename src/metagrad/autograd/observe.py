@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from metagrad.autograd import engine, function
+from metagrad.autograd import custom, engine, function
 from metagrad.autograd.function import Function
 from metagrad.base.warning import warn
 
@@ -26,6 +26,9 @@ def _first_nan(results: Any) -> int | None:
     return None
 
 
+_differentiate = engine.differentiate
+
+
 class _Anomaly:
     """Whether anomalies are looked for: notes where each op was applied, and looks at each gradient."""
 
@@ -37,22 +40,43 @@ class _Anomaly:
         if on and not self.on:
             function.observers.append(self.after_forward)
             engine.observers.append(self.after_backward)
+            custom.observers.append(self.note)
+            engine.differentiate = self.differentiate
         elif self.on and not on:
             function.observers.remove(self.after_forward)
             engine.observers.remove(self.after_backward)
+            custom.observers.remove(self.note)
+            engine.differentiate = _differentiate
         self.on, self.check_nan = on, check_nan
 
     def after_forward(self, node: Function, inputs: list[Any], result: Any, params: dict[str, Any]) -> None:
         """Note the line of the program."""
+        self.note(node)
+
+    def note(self, node: Function) -> None:
+        """Note the line of the program for a node."""
         import traceback  # here, for it is slow to import and seldom needed
 
-        node.metadata["traceback_"] = traceback.format_stack()[:-2]
+        node.metadata["traceback_"] = traceback.format_stack()[:-3]
+
+    def differentiate(self, node: Function, grads: Any, create_graph: bool) -> tuple[Any, ...]:
+        """The engine's, and word of the line of the program where it raises."""
+        try:
+            return _differentiate(node, grads, create_graph)
+        except Exception as error:
+            if "_told" not in vars(error):  # by the pass within this one that it comes from
+                vars(error)["_told"] = True
+                self.tell(node)
+            raise
 
     def after_backward(self, node: Function, results: tuple[Any, ...]) -> None:
         """Raise if the gradient of an input contains nan."""
         i = _first_nan(results) if self.check_nan else None
-        if i is None:
-            return
+        if i is not None:
+            raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+
+    def tell(self, node: Function) -> None:
+        """Warn that the backward of a node raised, with the line of the program that made it."""
         where = "".join(node.metadata.get("traceback_", ()))
         if where:
             warn(
@@ -63,7 +87,6 @@ class _Anomaly:
                 f"Error detected in {node.name()}. No forward pass information available. Enable detect anomaly during forward "
                 "pass for more information.",
             )
-        raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 
 
 _anomaly = _Anomaly()

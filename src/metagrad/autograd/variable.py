@@ -94,12 +94,10 @@ class Variable:
         if value.__class__ is not bool:
             raise RuntimeError(f"requires_grad must be a bool, got {value!r:.60}")
         if self.grad_fn is not None:
-            if not value:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables; this one is the result of "
-                    f"{self._grad_fn}: use .detach() to get a tensor that is cut off from the graph"
-                )
-            return
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables; this one is the result of "
+                f"{self._grad_fn}: use .detach() to get a tensor that is cut off from the graph"
+            )
         if value and self.array.dtype.kind not in "fcV":
             raise RuntimeError(
                 "only Tensors of floating point and complex dtype can require gradients, this one is "

@@ -56,7 +56,7 @@ class BatchedArray:
     device = "cpu"
 
     def __init__(self, level: int, examples: Any, base: BatchedArray | None = None) -> None:
-        self.level, self.examples, self.base = level, examples, base
+        self.level, self.examples, self.base, self.dim = level, examples, base, 0
 
     # ------------------------------------------------ what one example is
 

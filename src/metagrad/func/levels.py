@@ -21,6 +21,7 @@ from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
 from metagrad.func import batched_arranging, batched_convolution, batched_index  # noqa: F401 - their rules
 from metagrad.func.batched import Refused, batched, counted, highest, is_many, unbatched
+from metagrad.utils._pytree import tree_flatten
 
 _numbers = itertools.count()
 
@@ -36,7 +37,7 @@ class Examples(ViewFunction):
         """The dimension in front, and not shown."""
         self.level, self.dim, self.count = level, dim, x.shape[dim]
         found = batched(level, np.moveaxis(x, dim, 0))
-        found.base = x if getattr(x, "base", None) is None else x.base
+        found.base, found.dim = x if getattr(x, "base", None) is None else x.base, dim
         return found
 
     def backward(self, grad: Any) -> Any:
@@ -192,8 +193,8 @@ class Mapped:
                 f"You tried to vmap over {function.__name__}, but it has both generate_vmap_rule=True and an overridden vmap "
                 "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod to avoid ambiguity"
             )
-        dims = tuple(0 if self.has(x) else None for x in inputs)
-        given = [x if d is None else self.whole(x, 0) for x, d in zip(inputs, dims, strict=True)]
+        dims = tuple(self._dim(x) if self.has(x) else None for x in inputs)
+        given = [x if d is None else self.whole(x, d) for x, d in zip(inputs, dims, strict=True)]
         with outside(mode.levels.index(self)):
             found = function.vmap(VmapInfo(self.count, self.randomness), dims, *given)
         if not (isinstance(found, tuple) and len(found) == 2):
@@ -202,10 +203,20 @@ class Mapped:
                 f"the output. Got a {type(found)} instead"
             )
         out, out_dims = found
+        if isinstance(out_dims, tuple) and (not isinstance(out, tuple) or len(out) != len(out_dims)):
+            raise Refused(
+                "The autograd.Function's vmap staticmethod returned an incompatible (output, out_dims) tuple. Expected "
+                f"{out_dims=} to be compatible with the structure of `output`. out_dims has structure "
+                f"{tree_flatten(out_dims)[1]} but output has structure {tree_flatten(out)[1]}."
+            )
         if not isinstance(out, tuple):
             return out if out_dims is None else self.examples(out, out_dims)
         listed = out_dims if isinstance(out_dims, tuple) else (out_dims,) * len(out)
         return tuple(x if d is None else self.examples(x, d) for x, d in zip(out, listed, strict=True))
+
+    def _dim(self, x: Any) -> int:
+        """Where the examples lie in a tensor as it was given, before they were moved to the front."""
+        return x.array.dim if x.array.level == self.number else 0
 
     # ------------------------------------------------ no tangents
 

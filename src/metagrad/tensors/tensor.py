@@ -154,7 +154,8 @@ class Tensor(Methods):
                 f"requires_grad_(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
             )
         refuse_asking("requires_grad_")
-        self.requires_grad = requires_grad
+        if not requires_grad or self.grad_fn is None:
+            self.requires_grad = requires_grad
         return self
 
     def backward(
