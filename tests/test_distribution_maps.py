@@ -113,7 +113,7 @@ def test_bad_maps_and_shapes_are_refused():
         transforms.ExpTransform(cache_size=2)
     with pytest.raises(ValueError, match="Too few dimensions"):
         transforms.StickBreakingTransform().forward_shape(())
-    with pytest.raises(ValueError, match="must equal len"):
+    with pytest.raises(AssertionError, match="must equal len"):
         transforms.StackTransform([transforms.ExpTransform()], 0)(mg.zeros(2))
     with pytest.raises(NotImplementedError):
         _ = constraints.dependent.event_dim

@@ -27,7 +27,12 @@ def test_workers_change_nothing_but_who_does_the_work(workers, options, ahead):
         return plain([list(made), list(made), mg.rand(1)])
 
     fetched = {"num_workers": workers, "prefetch_factor": ahead}
-    assert passes(**fetched) == passes() == passes(**fetched, persistent_workers=True)
+    alone, kept = passes(), passes(**fetched, persistent_workers=True)
+    assert passes(**fetched) == alone
+    passes_of = (
+        1 if options.get("shuffle") else 2
+    )  # workers that persist draw one seed less, so a second order is another
+    assert kept[1][:passes_of] == alone[1][:passes_of]
 
 
 @pytest.mark.parametrize("size", [1, 5_000, 300_000])
@@ -147,6 +152,39 @@ def test_random_numbers_in_workers_follow_the_loaders_seed():
     found = drawn(0)
     assert found == drawn(0) != drawn(1)
     assert len({number for sample in found for number in sample}) == 12
+
+
+def test_numpys_numbers_in_workers_are_pytorchs():
+    mg.random.use_numbers_of("pytorch")
+    try:
+        generator = mg.Generator().manual_seed(5)
+        made = md.DataLoader(Calls(4, lambda i: float(np.random.rand())), None, num_workers=2, generator=generator)
+        assert list(made) == [0.48524966518109036, 0.08072729909407361, 0.24756875093656816, 0.9242645271423134]
+    finally:
+        mg.random.use_numbers_of("metagrad")
+
+
+def test_what_is_known_of_a_worker_stays():
+    def told(i):
+        info = md.get_worker_info()
+        try:
+            info.id = 3
+        except AttributeError as error:
+            return type(error).__name__, info.id, info.rng, info.worker_method
+
+    (found,) = md.DataLoader(Calls(1, told), None, num_workers=1)
+    assert list(found) == ["FrozenInstanceError", 0, None, "multiprocessing"]
+
+
+@pytest.mark.parametrize("library", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_workers_that_persist_draw_one_seed(library):
+    lib = pytest.importorskip(library)
+    generators = [lib.Generator().manual_seed(1) for _ in range(2)]
+    made = lib.utils.data.DataLoader(range(4), num_workers=1, persistent_workers=True, generator=generators[0])
+    for _ in range(3):
+        list(made)
+    list(lib.utils.data.DataLoader(range(4), generator=generators[1]))
+    assert lib.equal(generators[0].get_state(), generators[1].get_state())
 
 
 def test_drawing_in_workers_leaves_the_callers_generators_alone():

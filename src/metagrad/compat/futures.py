@@ -6,6 +6,9 @@ import concurrent.futures
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from metagrad.base import naming
+from metagrad.base.device import device
+
 __all__ = ["Future", "collect_all", "wait_all"]
 
 T = TypeVar("T")
@@ -21,6 +24,10 @@ class Future(Generic[T]):
     """
 
     def __init__(self, *, devices: Any = None) -> None:
+        for name in devices or ():
+            if device(name).index is None:
+                raise ValueError(f"Expected devices to have indices, got {name}")
+            raise RuntimeError(f"{naming.package} is not linked with support for {device(name).type} devices")
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def __reduce__(self) -> Any:
@@ -81,16 +88,21 @@ class Future(Generic[T]):
 
 
 def collect_all(futures: Sequence[Future[Any]]) -> Future[list[Future[Any]]]:
-    """A future of the list of these futures, done when all are."""
+    """A future of the list of these futures, done when all are; of the first error, if one fails."""
     result: Future[list[Future[Any]]] = Future()
     waiting = len(futures)
     if not waiting:
         result.set_result([])
 
-    def one_more(_: Future[Any]) -> None:
+    def one_more(future: Future[Any]) -> None:
         nonlocal waiting
         waiting -= 1
-        if not waiting:
+        failure = future._future.exception()
+        if result.done():
+            return
+        if isinstance(failure, Exception):
+            result.set_exception(failure)
+        elif not waiting:
             result.set_result(list(futures))
 
     for future in futures:

@@ -2,6 +2,10 @@
 
 import multiprocessing as _python
 import multiprocessing.connection  # which programs reach by way of this import
+import signal
+import sys
+import traceback
+from collections.abc import Callable
 from multiprocessing import (
     Event,
     Lock,
@@ -11,6 +15,7 @@ from multiprocessing import (
     Process,
     Queue,
     SimpleQueue,
+    connection,
     cpu_count,
     current_process,
     get_context,
@@ -22,7 +27,7 @@ from typing import Any
 __all__ = [
     "Event", "Lock", "Manager", "Pipe", "Pool", "Process", "Queue", "SimpleQueue", "cpu_count", "current_process",
     "get_all_sharing_strategies", "get_context", "get_sharing_strategy", "get_start_method", "set_sharing_strategy",
-    "set_start_method", "spawn",
+    "set_start_method", "spawn", "start_processes",
 ]  # fmt: skip
 
 
@@ -39,43 +44,120 @@ def get_sharing_strategy() -> str:
 def set_sharing_strategy(new_strategy: str) -> None:
     """Checked, and without effect."""
     if new_strategy not in get_all_sharing_strategies():
-        raise ValueError(f"expected one of {sorted(get_all_sharing_strategies())}, got {new_strategy!r}")
-
-
-def spawn(fn, args=(), nprocs=1, join=True, daemon=False, start_method="spawn"):  # type: ignore[no-untyped-def]
-    """Run ``fn(i, *args)`` in ``nprocs`` processes, i = 0, 1, …; with ``join``, wait, and raise if one of them failed."""
-    context = _python.get_context(start_method)
-    processes = [context.Process(target=fn, args=(i, *args), daemon=daemon) for i in range(nprocs)]
-    for process in processes:
-        process.start()
-    if not join:
-        return processes
-    for i, process in enumerate(processes):
-        process.join()
-        if process.exitcode:
-            for other in processes:
-                other.terminate()
-            raise ProcessExitedException(f"process {i} of {nprocs} ended with exit code {process.exitcode}", i)
-    return None
-
-
-start_processes = spawn
+        raise AssertionError(f"expected one of {sorted(get_all_sharing_strategies())}, got {new_strategy!r}")
 
 
 class ProcessException(Exception):
-    """A process that ``spawn`` started failed; ``error_index`` is its number."""
+    """A process that ``spawn`` started failed; ``error_index`` is its number, ``error_pid`` that of the system."""
 
     def __init__(self, msg: str, error_index: int = 0, pid: int = 0) -> None:
         super().__init__(msg)
-        self.error_index, self.error_pid = error_index, pid
+        self.msg, self.error_index, self.error_pid = msg, error_index, pid
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.msg, self.error_index, self.error_pid)
 
 
 class ProcessRaisedException(ProcessException):
-    """It raised an exception."""
+    """It raised an exception, whose traceback the text has."""
 
 
 class ProcessExitedException(ProcessException, RuntimeError):
-    """It ended with an exit code other than 0."""
+    """It ended with an exit code other than 0, or by a signal."""
+
+    def __init__(
+        self, msg: str, error_index: int = 0, pid: int = 0, exit_code: int = 1, signal_name: str | None = None
+    ) -> None:
+        super().__init__(msg, error_index, pid)
+        self.exit_code, self.signal_name = exit_code, signal_name
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.msg, self.error_index, self.error_pid, self.exit_code, self.signal_name)
+
+
+def _run(fn: Any, i: int, args: tuple[Any, ...], errors: Any) -> None:
+    """A process's life: the traceback of what it raises is sent, and it ends with the exit code 1."""
+    try:
+        fn(i, *args)
+    except KeyboardInterrupt:
+        pass  # the parent gets it, too
+    except Exception:
+        errors.send(traceback.format_exc())
+        sys.exit(1)
+
+
+class ProcessContext:
+    """Processes that ``spawn`` started without waiting for them."""
+
+    def __init__(self, processes: list[Any], errors: list[Any]) -> None:
+        self.processes, self._errors = processes, errors
+
+    def pids(self) -> list[int]:
+        """The numbers that the system gave the processes."""
+        return [int(process.pid) for process in self.processes]
+
+    def _failed(self) -> int | None:
+        return next((i for i, process in enumerate(self.processes) if process.exitcode), None)
+
+    def join(self, timeout: float | None = None, grace_period: float | None = None) -> bool:
+        """Wait until one ends: True if all have. Where one failed the others are ended, and its error is raised."""
+        running = [process.sentinel for process in self.processes if process.exitcode is None]
+        if running and self._failed() is None:
+            connection.wait(running, timeout)
+        failed = self._failed()
+        if failed is None:
+            return all(process.exitcode == 0 for process in self.processes)
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.join(grace_period)
+        code, pid = int(self.processes[failed].exitcode), int(self.processes[failed].pid)
+        try:
+            said = f"\n\n-- Process {failed} terminated with the following error:\n{self._errors[failed].recv()}"
+        except EOFError:  # it sent nothing
+            pass
+        else:
+            raise ProcessRaisedException(said, failed, pid)
+        if code < 0:
+            name = signal.Signals(-code).name
+            raise ProcessExitedException(f"process {failed} terminated with signal {name}", failed, pid, code, name)
+        raise ProcessExitedException(f"process {failed} terminated with exit code {code}", failed, pid, code)
+
+
+SpawnContext = ProcessContext
+
+
+def start_processes(
+    fn: Callable[..., Any],
+    args: tuple[Any, ...] = (),
+    nprocs: int = 1,
+    join: bool = True,
+    daemon: bool = False,
+    start_method: str = "spawn",
+    **settings: Any,
+) -> ProcessContext | None:
+    """Run ``fn(i, *args)`` in ``nprocs`` processes, i = 0, 1, …; with ``join``, wait for all of them.
+
+    Raises ProcessRaisedException, with the traceback, if one of them raised, ProcessExitedException if one ended otherwise.
+    """
+    context: Any = _python.get_context(start_method)
+    processes, errors = [], []
+    for i in range(nprocs):
+        receiving, sending = context.Pipe(duplex=False)
+        process = context.Process(target=_run, args=(fn, i, args, sending), daemon=daemon)
+        process.start()
+        sending.close()
+        processes.append(process)
+        errors.append(receiving)
+    started = ProcessContext(processes, errors)
+    if not join:
+        return started
+    while not started.join():
+        pass
+    return None
+
+
+spawn = start_processes
 
 
 def __getattr__(name: str) -> Any:

@@ -62,10 +62,14 @@ def get_deterministic_debug_mode() -> int:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Kept for ``get_float32_matmul_precision``: products of float32 matrices always have the highest precision."""
-    if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f'precision must be "highest", "high" or "medium", got {precision!r}')
-    _state["precision"] = precision
+    """Kept for ``get_float32_matmul_precision``: products of float32 matrices always have the highest precision.
+
+    Warns of what is none of "highest", "high" and "medium", and forgets it.
+    """
+    if precision in ("highest", "high", "medium"):
+        _state["precision"] = precision
+    else:
+        warning.warn(f"{precision} is not one of 'highest', 'high', or 'medium': the call has no effect")
 
 
 def get_float32_matmul_precision() -> str:

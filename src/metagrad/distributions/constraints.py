@@ -287,6 +287,9 @@ class IndependentConstraint(Constraint):
     """A constraint whose last ``reinterpreted_batch_ndims`` dimensions are one value: all must hold."""
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
+        assert isinstance(base_constraint, Constraint), (
+            f"base_constraint must be a Constraint, got {type(base_constraint).__name__}"
+        )
         self.base_constraint, self.reinterpreted_batch_ndims = base_constraint, reinterpreted_batch_ndims
         self.is_discrete = base_constraint.is_discrete
         self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
@@ -305,11 +308,16 @@ class IndependentConstraint(Constraint):
         return f"{type(self).__name__}({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
+def _all_constraints(cseq: Sequence[Constraint]) -> list[Constraint]:
+    assert all(isinstance(c, Constraint) for c in cseq), "All elements of cseq must be Constraint instances"
+    return list(cseq)
+
+
 class Cat(Constraint):
     """Pieces along ``dim``, of these ``lengths``, each with a constraint of its own."""
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> None:
-        self.cseq, self.dim = list(cseq), dim
+        self.cseq, self.dim = _all_constraints(cseq), dim
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
         self.is_discrete = any(c.is_discrete for c in self.cseq)
         self.event_dim = max(c.event_dim for c in self.cseq)
@@ -324,7 +332,7 @@ class Stack(Constraint):
     """Slices along ``dim``, each with a constraint of its own."""
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
-        self.cseq, self.dim = list(cseq), dim
+        self.cseq, self.dim = _all_constraints(cseq), dim
         self.is_discrete = any(c.is_discrete for c in self.cseq)
         self.event_dim = max(c.event_dim for c in self.cseq) + (self.dim < 0)
 

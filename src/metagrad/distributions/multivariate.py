@@ -91,15 +91,15 @@ class MultivariateNormal(WithCovariance):
         given = given_matrix(covariance_matrix, precision_matrix, scale_tril)
         if loc.dim() < 1 or given.dim() < 2:
             raise ValueError("loc must be a vector and the matrix must have two dimensions, with batches before them")
-        if validate_args is not False and scale_tril is None:
-            name = name_of_matrix(covariance_matrix, precision_matrix)
-            if not bool(constraints.positive_definite.check(given).all()):
+        name = self._given = name_of_matrix(covariance_matrix, precision_matrix)
+        if self._validate_args if validate_args is None else validate_args:
+            constraint = MultivariateNormal.arg_constraints[name]
+            if not bool(constraint.check(given).all()):
                 raise ValueError(
                     f"Expected parameter {name} (Tensor of shape {tuple(given.shape)}) of distribution MultivariateNormal "
-                    f"to satisfy the constraint PositiveDefinite(), but found invalid values:\n{given}"
+                    f"to satisfy the constraint {constraint!r}, but found invalid values:\n{given}"
                 )
         lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
-        self._given = name_of_matrix(covariance_matrix, precision_matrix)
         batch = broadcasting.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
         self.loc, self._unbroadcasted_scale_tril = loc.expand((*batch, -1)), lower
         super().__init__(batch, loc.shape[-1:], validate_args)

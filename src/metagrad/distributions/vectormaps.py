@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
+from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.transform import Transform, at_least, sum_last
 from metagrad.nn.functional.smooth_activation import softplus
@@ -57,11 +58,11 @@ class StickBreakingTransform(Transform):
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         at_least(1, shape)
-        return (*shape[:-1], shape[-1] + 1)
+        return Size((*shape[:-1], shape[-1] + 1))
 
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         at_least(1, shape)
-        return (*shape[:-1], shape[-1] - 1)
+        return Size((*shape[:-1], shape[-1] - 1))
 
 
 class LowerCholeskyTransform(Transform):
@@ -133,7 +134,7 @@ class CorrCholeskyTransform(Transform):
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         if len(at_least(2, shape)) and shape[-2] != shape[-1]:
             raise ValueError(f"expected a square matrix, got the shape {tuple(shape)}")
-        return (*shape[:-2], shape[-1] * (shape[-1] - 1) // 2)
+        return Size((*shape[:-2], shape[-1] * (shape[-1] - 1) // 2))
 
 
 def _in_triangle(x: Tensor) -> Tensor:
@@ -149,6 +150,11 @@ def _from_triangle(matrix: Tensor, diagonal: int = -1) -> Tensor:
     return matrix[..., rows, columns]
 
 
+def _all_transforms(tseq: Sequence[Transform]) -> list[Transform]:
+    assert all(isinstance(t, Transform) for t in tseq), "All elements of tseq must be Transform instances"
+    return list(tseq)
+
+
 class CatTransform(Transform):
     """Parts along ``dim``, of these ``lengths``, each with a map of its own."""
 
@@ -156,13 +162,16 @@ class CatTransform(Transform):
         self, tseq: Sequence[Transform], dim: int = 0, lengths: Sequence[int] | None = None, cache_size: int = 0
     ) -> None:
         super().__init__(cache_size)
-        self.transforms, self.dim = list(tseq), dim
+        self.transforms, self.dim = _all_transforms(tseq), dim
         self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
         self.bijective = all(t.bijective for t in self.transforms)
         self.domain = constraints.cat([t.domain for t in self.transforms], dim, self.lengths)
         self.codomain = constraints.cat([t.codomain for t in self.transforms], dim, self.lengths)
 
     def _split(self, x: Tensor) -> list[Tensor]:
+        assert x.size(self.dim) == sum(self.lengths), (
+            f"x.size({self.dim}) = {x.size(self.dim)} must equal length {sum(self.lengths)}"
+        )
         return list(x.split(self.lengths, self.dim))
 
     def _call(self, x: Tensor) -> Tensor:
@@ -183,17 +192,16 @@ class StackTransform(Transform):
 
     def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(cache_size)
-        self.transforms, self.dim = list(tseq), dim
+        self.transforms, self.dim = _all_transforms(tseq), dim
         self.bijective = all(t.bijective for t in self.transforms)
         self.domain = constraints.stack([t.domain for t in self.transforms], dim)
         self.codomain = constraints.stack([t.codomain for t in self.transforms], dim)
 
     def _slices(self, x: Tensor) -> list[Tensor]:
-        """The slices. Raises ValueError unless there is one for each map."""
-        if x.size(self.dim) != len(self.transforms):
-            raise ValueError(
-                f"x.size({self.dim}) = {x.size(self.dim)} must equal len(transforms) {len(self.transforms)}"
-            )
+        """The slices. Raises AssertionError unless there is one for each map."""
+        assert x.size(self.dim) == len(self.transforms), (
+            f"x.size({self.dim}) = {x.size(self.dim)} must equal len(transforms) {len(self.transforms)}"
+        )
         return list(x.unbind(self.dim))
 
     def _call(self, x: Tensor) -> Tensor:

@@ -35,13 +35,16 @@ def schedule(
 ) -> Callable[[int], ProfilerAction]:
     """Which steps to record: after ``skip_first`` steps, in each cycle wait, warm up, then record ``active`` steps.
 
-    Raises ValueError if ``active`` is below 1, or another number negative.
+    Raises AssertionError if ``active`` is below 1, or another number negative.
 
     >>> [schedule(wait=1, warmup=1, active=2, repeat=1)(step).name for step in range(5)]
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """
     if active < 1 or min(wait, warmup, repeat, skip_first) < 0:
-        raise ValueError("active must be at least 1, and wait, warmup, repeat and skip_first must not be negative")
+        raise AssertionError(
+            f"Invalid profiler schedule arguments: active must be at least 1, and no other negative, got {wait=}, {warmup=}, "
+            f"{active=}, {repeat=}, {skip_first=}"
+        )
 
     def action(step: int) -> ProfilerAction:
         step -= skip_first

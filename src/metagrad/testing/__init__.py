@@ -121,13 +121,15 @@ def make_tensor(
             f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}"
         )
     low, high = _bounds(low, high, kind)
+    spread = noncontiguous and math.prod(extents) > 1
+    drawn = (*extents[:-1], 2 * extents[-1]) if spread else extents
     if whole:
-        result = creation.empty(extents, dtype=kind, device=device).random_(math.ceil(low), math.ceil(high))
+        result = creation.empty(drawn, dtype=kind, device=device).random_(math.ceil(low), math.ceil(high))
     else:
-        result = creation.empty(extents, dtype=kind, device=device)
+        result = creation.empty(drawn, dtype=kind, device=device)
         (view_as_real(result) if kind.dtype.kind == "c" else result).uniform_(low, high)
-    if noncontiguous and result.numel() > 1:
-        result = result.repeat_interleave(2, -1)[..., ::2]
+    if spread:
+        result = result[..., 1::2]
     elif isinstance(memory_format, layouts.memory_format):
         result = result.clone(memory_format=memory_format)
     if exclude_zero:

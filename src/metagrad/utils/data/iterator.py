@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class LoaderIterator(Iterator[Any]):
     """What both kinds share: the indices, drawn in the caller's process, and a count of what was given out."""
 
-    def __init__(self, loader: DataLoader[Any]) -> None:
+    def __init__(self, loader: DataLoader[Any], base_seed: int | None = None) -> None:
         if loader.pin_memory:
             warn(
                 "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."
@@ -32,7 +32,7 @@ class LoaderIterator(Iterator[Any]):
         self._index_sampler = loader._index_sampler
         self._indices = iter(self._index_sampler)
         # drawn without workers too, so that the random numbers after it do not depend on num_workers
-        self._base_seed = drawn_seed(loader.generator)
+        self._base_seed = drawn_seed(loader.generator) if base_seed is None else base_seed
         if hasattr(type(self._dataset), "_begin_pass"):
             self._dataset._begin_pass(self._base_seed)
         self._given = 0

@@ -20,8 +20,8 @@ class PrefetchIterator(LoaderIterator):
     Which worker gets which batch follows from the order alone, not from who is faster, unless ``in_order`` is off.
     """
 
-    def __init__(self, loader: DataLoader[Any], workers: Workers | None = None) -> None:
-        super().__init__(loader)
+    def __init__(self, loader: DataLoader[Any], workers: Workers | None = None, base_seed: int | None = None) -> None:
+        super().__init__(loader, base_seed)
         if not loader.prefetch_factor:
             raise AssertionError("prefetch_factor must be greater than 0 when num_workers > 0, got 0")
         self._count = loader.num_workers
@@ -43,7 +43,8 @@ class PrefetchIterator(LoaderIterator):
     def _reset(self, loader: DataLoader[Any]) -> None:
         """Begin another pass; what is left of this one is given up."""
         self.workers.forget(self._pass)
-        self.__init__(loader, self.workers)  # type: ignore[misc]
+        drawn_again = hasattr(type(self._dataset), "_begin_pass")  # pipes are shuffled anew; others keep their seed
+        self.__init__(loader, self.workers, None if drawn_again else self._base_seed)  # type: ignore[misc]
 
     def __del__(self) -> None:
         if hasattr(self, "_pass") and not self._owns_workers:

@@ -7,6 +7,7 @@ import pickle
 import random
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 WATCH = 2.0  # seconds between looks whether the loader's process is still there
 
 
-class WorkerInfo(NamedTuple):
+@dataclass(frozen=True)
+class WorkerInfo:
     """Which worker this is.
 
     id: its number, from 0. num_workers: how many there are. seed: this worker's own, from the loader's generator.
@@ -35,6 +37,8 @@ class WorkerInfo(NamedTuple):
     num_workers: int
     seed: int
     dataset: Samples
+    rng: Any = None
+    worker_method: str = "multiprocessing"
 
 
 _info: WorkerInfo | None = None
@@ -195,7 +199,8 @@ def _answer(plan: Plan, task: Task, fetchers: dict[int, Fetcher], packer: Packer
 def _begin(plan: Plan) -> None:
     """Seeds of its own, and one thread: the workers share the cores already."""
     random.seed(plan.seed)
-    np.random.seed(plan.seed % 2**32)
+    high, low = divmod(plan.seed - plan.number, 2**32)
+    np.random.seed(np.random.SeedSequence([plan.number, low, high, 0]).generate_state(4))  # PyTorch's way
     manual_seed(plan.seed)
     set_num_threads(1)
     blas_on_one_thread().__enter__()
