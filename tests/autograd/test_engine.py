@@ -263,3 +263,11 @@ def test_a_generator_that_is_closed_ends_in_its_own_mode():
     next(running)
     running.close()
     assert seen == [False] and mg.is_grad_enabled()
+
+
+def test_a_leaf_that_was_frozen_since_gets_no_gradient():
+    x, w = mg.ones(1, requires_grad=True), mg.ones(1, requires_grad=True)
+    y = x * w
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None and w.grad.item() == 1

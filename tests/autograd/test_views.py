@@ -247,3 +247,13 @@ def test_second_derivatives_through_writes(lib):
 
     x = lib.tensor([0.5, -1.0, 2.0], dtype=lib.float64, requires_grad=True)
     assert lib.autograd.gradcheck(function, (x,)) and lib.autograd.gradgradcheck(function, (x,))
+
+
+def test_what_was_reshaped_under_no_grad_can_be_written_to():
+    x = metagrad.tensor([[1.0, 2.0]], requires_grad=True)
+    y = x * 2
+    with metagrad.no_grad():
+        y.unsqueeze_(0)
+    y.mul_(3)
+    y.sum().backward()
+    assert y.tolist() == [[[6.0, 12.0]]] and x.grad.tolist() == [[6.0, 6.0]]

@@ -299,7 +299,7 @@ def _owner(g: Any) -> Any:
 
 def _accumulate(x: Any, g: Gradient) -> None:
     """Add to ``x.grad``, in place if the pass was not recorded, as PyTorch does; then call the hooks that wait for it."""
-    if x._view is not None and x._view.borrowed:
+    if not x._requires_grad or x._view is not None and x._view.borrowed:
         return
     if x._grad is None and isinstance(g, Variable):
         x._grad = as_tensor(g).clone()

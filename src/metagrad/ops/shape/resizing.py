@@ -48,8 +48,8 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
             input.array = op(input, *args, **kwargs).array
             bump(input)
             return input
-        former = input
-        if input._view is None:
+        former, before = input, input._view
+        if before is None:
             former = wrap(input.array)
             former._former = True  # type: ignore[attr-defined]  # nobody else has it: the tensor is no view to its user
             former._counter, former._grad_fn, former._requires_grad = (
@@ -64,6 +64,10 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
         bump(input)
         if input._view is not None:
             input._view.seen = input._counter[0]
+            if not mode.grad:  # it stays what it was, a tensor of its own or a view with a history
+                input._view.guard, input._view.recorded, input._view.borrowed = (
+                    (None, True, False) if before is None else (before.guard, before.recorded, before.borrowed)
+                )
         return input
 
     reshaped.__name__ = reshaped.__qualname__ = f"{op.__name__}_"
