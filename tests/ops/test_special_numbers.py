@@ -40,11 +40,34 @@ def test_comparisons_do_not_warn(name):
     np.testing.assert_array_equal(found.float().numpy(), expected.float().numpy())
 
 
+def test_factors_that_just_fit():
+    x = mg.ones(2, dtype=mg.uint8)
+    assert mg.add(x, x, alpha=-1).tolist() == [0, 0] and mg.where(x > 0, -1, x).tolist() == [255, 255]
+    assert mg.arange(-(2**63), -(2**63) + 2).tolist() == [-(2**63), -(2**63) + 1]
+
+
 def test_numbers_that_do_not_fit_become_infinite_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert mg.arange(2**40, 2**40 + 2, dtype=mg.float16).tolist() == [INF, INF]
         assert mg.xlogy(mg.ones(1, dtype=mg.float16), 2**40).tolist() == [INF]
+
+
+FACTORS = [
+    (f, mg.ones(1, 1, dtype=kind))
+    for kind, beyond in ((mg.int8, 300), (mg.float32, 1e39))
+    for f in (
+        lambda x, a=beyond: mg.add(x, x, alpha=a),
+        lambda x, a=beyond: x.sub_(x, alpha=-a),
+        lambda x, a=beyond: mg.addcmul(x, x, x, value=a),
+        lambda x, a=beyond: mg.addmm(x, x, x, alpha=a),
+        lambda x, a=beyond: mg.addmm(x, x, x, beta=a),
+        lambda x, a=beyond: mg.addmv(x[0], x, x[0], alpha=a),
+        lambda x, a=beyond: mg.addr(x, x[0], x[0], beta=a),
+        lambda x, a=beyond: mg.index_add(x, 0, mg.tensor([0]), x, alpha=a),
+        lambda x, a=beyond: mg.where(x > 0, x, a) if isinstance(a, int) else mg.histc(x, 3, -a, a),
+    )
+]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +90,7 @@ def test_numbers_that_do_not_fit_become_infinite_without_a_warning():
         (lambda: mg.complex(mg.ones(1), mg.ones(1), out=mg.ones(1)), "ComplexFloat but got scalar type Float"),
         (lambda: mg.hann_window(3, layout=mg.sparse_coo), "not implemented for sparse types"),
         (lambda: mg.searchsorted(mg.tensor([True]), mg.tensor([True])), "Bool"),
+        *[(lambda f=f, x=x: f(x), "without overflow") for f, x in FACTORS],
     ],
 )
 def test_what_does_not_fit_is_a_runtime_error(call, match):

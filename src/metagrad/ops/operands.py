@@ -14,6 +14,7 @@ from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
 from metagrad.base.warning import warn_once
 from metagrad.kernels.copying import copied
+from metagrad.ops.fitting import fitting
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -177,6 +178,13 @@ def check_factor(name: str, alpha: Number, kind: dtypes.dtype) -> None:
         raise RuntimeError(f"{name}: Boolean alpha only supported for Boolean results.")
     if kind.category < 2 and isinstance(alpha, float):
         raise RuntimeError(f"{name}: For integral input tensors, argument alpha must not be a floating point number.")
+    need_room(alpha, kind)
+
+
+def need_room(factor: Any, kind: dtypes.dtype) -> None:
+    """Raise RuntimeError for a factor that the operands' dtype cannot hold."""
+    if (factor.__class__ is int or factor.__class__ is float) and not -128 <= factor <= 127:  # which all dtypes hold
+        fitting(factor, kind)
 
 
 def no_difference(x: Any, y: Any) -> Exception:
@@ -214,6 +222,8 @@ def real_factor(function: str, factor: Any, x: Tensor) -> Any:
             f"{function}: value cannot be converted to type {dtypes.cpp_name(x.dtype)} without overflow: the factor {factor} is "
             "complex, the operands are not"
         )
+    if function != "lerp":  # whose weight is rounded
+        need_room(factor, x.dtype)
     return factor
 
 

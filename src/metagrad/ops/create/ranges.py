@@ -68,7 +68,7 @@ def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *,
     if kind is dtypes.bool_ or kind.is_complex:
         raise unsupported("arange", kind)
     _check_range(first, last, by)
-    if kind.category == 1 and not builtins.all(abs(v) < 2**63 for v in (first, by)):
+    if kind.category == 1 and not builtins.all(-(2**63) <= v < 2**63 for v in (first, by)):
         raise RuntimeError(f"value cannot be converted to type int64_t without overflow: {first} in steps of {by}")
     if kind is dtypes.int64:
         first, last, by = int(first), int(last), int(by)

@@ -24,7 +24,7 @@ from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import number_for
 from metagrad.ops.index.gathering import in_one_dimension, in_shape
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
-from metagrad.ops.operands import as_tensor, converted
+from metagrad.ops.operands import as_tensor, converted, need_room
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.shape.diagonals import Diagonal, diagonal
 from metagrad.ops.shape.strided import as_strided, extent, located, positions
@@ -283,6 +283,7 @@ def index_add(
     axis, rows = vector("index_add", input, dim, index)
     check_same_dtype("index_add", input, source)
     check_source("index_add", RuntimeError, input, axis, rows, source)
+    need_room(alpha, input.dtype)
     added = source if alpha == 1 else mul(source, converted(alpha, input.dtype))
     summed = PutAdd.apply(in_one_dimension(input), in_one_dimension(added), index=in_slices(axis, rows))
     return named(in_shape(summed, tuple(input.shape)), "IndexAdd")

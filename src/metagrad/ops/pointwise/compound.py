@@ -14,7 +14,7 @@ from metagrad.base.typing import Array, Number, Operand
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.dtype_checks import unsupported
-from metagrad.ops.operands import as_tensor, cast_to, in_single, promoted_in_single, real_factor, result_type
+from metagrad.ops.operands import as_tensor, cast_to, in_single, need_room, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.division import div
@@ -76,6 +76,7 @@ def addcmul(
     tensor([4.])
     """
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
+        need_room(value, input.dtype)
         return Addcmul.apply(input, tensor1, tensor2, value=value)
     product = mul(*_with(input, tensor1, tensor2))
     if result_type(input, product) is dtypes.bool_:
@@ -165,6 +166,7 @@ def addcdiv(
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
         raise RuntimeError("Integer division with addcdiv is no longer supported: convert a tensor with .float() first")
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
+        need_room(value, input.dtype)
         return Addcdiv.apply(input, tensor1, tensor2, value=value)
     quotient = div(*_with(input, tensor1, tensor2))
     return add(input, quotient if value == 1 else mul(quotient, real_factor("addcdiv", value, quotient)))

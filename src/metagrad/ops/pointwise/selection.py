@@ -20,7 +20,7 @@ from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.fitting import fitting
-from metagrad.ops.operands import as_tensor, cast_to, converted, need_tensors, operands, result_type
+from metagrad.ops.operands import as_tensor, cast_to, converted, need_room, need_tensors, operands, result_type
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 
@@ -80,6 +80,9 @@ def where(
     if condition.array.dtype.kind == "u":
         warn_once("where received a uint8 condition tensor, which is deprecated: use a bool tensor")
     x, y = operands(input, other)
+    for number, beside in ((input, y), (other, x)):
+        if number.__class__ is int and isinstance(beside, Variable) and beside.dtype.category == 1:
+            need_room(number, beside.dtype)
     return Where.apply(condition, x, y)
 
 

@@ -16,6 +16,7 @@ from metagrad.kernels import counting
 from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
+from metagrad.ops.fitting import fitting
 from metagrad.ops.reduce.extrema import ordered
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
         raise RuntimeError(f"histc: bins must be > 0, got {bins}")
     if max < min:
         raise RuntimeError(f"histc: max must be larger than min, got min={min}, max={max}")
+    for bound in (min, max):
+        fitting(bound, input.dtype)
     low, high = float(min), float(max)
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())
