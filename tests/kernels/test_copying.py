@@ -176,3 +176,23 @@ def test_signs_of_many_numbers(dtype):
     x = np.tile(np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 2.5, -1e-7], dtype), 50_000)
     wanted = np.tile(np.array([0, 1, -1, 0, 0, 1, -1], dtype), 50_000)
     assert (metagrad.sign(metagrad.from_numpy(x)).numpy() == wanted).all()
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "int8", "bool", "complex64"])
+def test_made_full_of_a_number(threads, monkeypatch, loops, dtype):
+    """All threads fill large arrays, as they lie in memory, with what NumPy fills them with."""
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 4)
+    if not loops:
+        monkeypatch.setattr(copying, "are_there_loops", lambda: False)
+    x = np.ones((40, 6, 5), dtype)
+    for a in (x, x.transpose(2, 0, 1), x[:, ::2], x[:0], np.broadcast_to(x[0, 0, :1], (7,))):
+        t = metagrad.from_numpy(a.copy("K") if 0 in a.strides else a)
+        for found, number in ((metagrad.zeros_like(t), 0), (metagrad.ones_like(t), 1), (metagrad.full_like(t, 1), 1)):
+            np.testing.assert_array_equal(found.numpy(), np.full(a.shape, number, dtype))
+            assert found.dtype == t.dtype
+    assert metagrad.ones_like(metagrad.from_numpy(x.transpose(2, 0, 1))).stride() == (1, 30, 5)
+    np.testing.assert_array_equal(metagrad.zeros(40, 6, dtype=t.dtype).numpy(), np.zeros((40, 6), dtype))
+    gaps = metagrad.from_numpy(x.copy())
+    gaps[:, ::2].zero_()
+    assert gaps.numpy().sum() == x[:, 1::2].sum()

@@ -154,7 +154,7 @@ def zeros(*size: Sizes, dtype: DTypeLike = None, **named: Any) -> Array:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return np.zeros(extents(size, named), kind_or_default(dtype).dtype)
+    return copying.zeros(extents(size, named), kind_or_default(dtype).dtype)
 
 
 @factory

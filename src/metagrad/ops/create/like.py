@@ -15,6 +15,7 @@ from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, layout, memory_format, preserve_format
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
+from metagrad.kernels.copying import filled_by
 from metagrad.kernels.libraries import filled
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of
@@ -38,6 +39,9 @@ class LikeOptions(TypedDict, total=False):
     requires_grad: bool
     pin_memory: bool
     memory_format: memory_format
+
+
+_zeros_like, _ones_like = filled_by(np.zeros_like, 0), filled_by(np.ones_like, 1)
 
 
 def _image(
@@ -77,7 +81,7 @@ def zeros_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     >>> metagrad.zeros_like(metagrad.tensor([1, 2]), dtype=metagrad.float64)
     tensor([0., 0.], dtype=metagrad.float64)
     """
-    return _image(np.zeros_like, input, **options)
+    return _image(_zeros_like, input, **options)
 
 
 @asks_for_tensors
@@ -88,7 +92,7 @@ def ones_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     >>> metagrad.ones_like(metagrad.tensor([1, 2]))
     tensor([1, 1])
     """
-    return _image(np.ones_like, input, **options)
+    return _image(_ones_like, input, **options)
 
 
 @asks_for_tensors
@@ -112,7 +116,8 @@ def full_like(input: Tensor, fill_value: Operand, **options: Unpack[LikeOptions]
     """
 
     def make(a: Array, dtype: np.dtype[Any], **settings: Any) -> Array:
-        return np.full_like(a, fitting(fill_value, dtypes.of(dtype)), dtype=dtype, **settings)
+        value = fitting(fill_value, dtypes.of(dtype))
+        return filled_by(lambda x, **own: np.full_like(x, value, **own), value)(a, dtype=dtype, **settings)
 
     return _image(make, input, **options)
 
