@@ -190,8 +190,28 @@ def test_kinds_of_modules_that_quantize_are_there_to_ask_for():
     from metagrad.ao.quantization import FakeQuantizeBase, ObserverBase
 
     assert not isinstance(mg.nn.Linear(1, 1), FakeQuantizeBase | ObserverBase)
+    from metagrad.quantization.observer import HistogramObserver, PerChannelMinMaxObserver
+    from metagrad.quantization.qconfig import QConfig
+
+    assert (
+        issubclass(HistogramObserver, ObserverBase)
+        and QConfig(None, weight=PerChannelMinMaxObserver).activation is None
+    )
     with pytest.raises(NotImplementedError, match="quantization is left out"):
         ObserverBase(mg.float32)
+
+
+def test_extensions_are_imported_and_not_built():
+    from metagrad.utils.cpp_extension import CUDA_HOME, BuildExtension, load
+
+    from metagrad.utils import cpp_extension
+
+    assert CUDA_HOME is None and cpp_extension.include_paths() == [] and not cpp_extension.is_ninja_available()
+    for build in (load, cpp_extension.load_inline, cpp_extension.CUDAExtension, BuildExtension):
+        with pytest.raises(RuntimeError, match="nothing to link to"):
+            build("name", ["file.cpp"])
+    with pytest.raises(NotImplementedError, match="fx.symbolic_trace"):
+        mg.jit._get_trace_graph(mg.nn.ReLU(), mg.ones(1))
 
 
 def test_summaries_of_settings_are_written_as_lightnings_logger_writes_them(tmp_path):

@@ -36,6 +36,38 @@ def test_a_saved_output_gives_first_and_second_derivatives(lib):
     assert lib.autograd.gradgradcheck(f, (x,))
 
 
+def test_a_saved_output_is_joined_to_the_graph_while_backward_runs(lib):
+    seen = []
+
+    class Root(lib.autograd.Function):
+        """y of y³ + y = a: its gradient is found from y, by a derivative within backward."""
+
+        @staticmethod
+        def forward(ctx, a, start):
+            y = start.clone()
+            for _ in range(40):
+                y = y - (y**3 + y - a) / (3 * y**2 + 1)
+            sign = y > 0
+            ctx.mark_non_differentiable(sign)
+            ctx.save_for_backward(y, a, start, sign)
+            return y, sign
+
+        @staticmethod
+        def backward(ctx, grad, nothing):
+            seen.extend((t.requires_grad, t.grad_fn is not None) for t in ctx.saved_tensors)
+            y = ctx.saved_tensors[0]
+            with lib.enable_grad():
+                (slope,) = lib.autograd.grad(y**3 + y, y, lib.ones_like(y))
+            return grad / slope, None
+
+    a = lib.tensor([2.0, 10.0], dtype=lib.float64, requires_grad=True)
+    y, _ = Root.apply(a, lib.ones(2, dtype=lib.float64))
+    assert y.tolist() == pytest.approx([1.0, 2.0])
+    y.sum().backward()
+    assert a.grad.tolist() == pytest.approx([1 / 4, 1 / 13])
+    assert seen == [(True, True), (True, False), (False, False), (False, False)]
+
+
 def test_settings_and_several_results(lib):
     class Both(lib.autograd.Function):
         @staticmethod

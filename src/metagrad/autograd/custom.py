@@ -102,7 +102,8 @@ class Context:
     def _settle(self, node: Custom, outputs: list[Any]) -> None:
         """After forward: hold results by their arrays, for a node that held its own result would never be freed."""
         places = {id(o): i for i, o in enumerate(outputs)}
-        self._restore = [_keeper(t, places.get(id(t)), node.op_name) for t in self.to_save or ()]
+        fixed = {id(x) for x in self.non_differentiable or ()}
+        self._restore = [_keeper(t, places.get(id(t)), node.op_name, id(t) in fixed) for t in self.to_save or ()]
         self.to_save = self.non_differentiable = self.dirty_tensors = None
 
 
@@ -116,8 +117,9 @@ def _check_tensors(what: str, given: tuple[Any, ...]) -> None:
 class _keeper:
     """A saved tensor, and a check that nobody has overwritten it since."""
 
-    def __init__(self, tensor: Any, output: int | None, name: str) -> None:
+    def __init__(self, tensor: Any, output: int | None, name: str, fixed: bool) -> None:
         self.name, self.output = name, output
+        self.joined = output is not None and not fixed and tensor.array.dtype.kind in "fcV"
         self.tensor = tensor if output is None else None
         self.array: Any = getattr(tensor, "array", None)
         self.counter = tensor._counter if isinstance(tensor, Variable) else [0]
@@ -188,10 +190,8 @@ class Custom(Function):
         context = self.context
         recorded = any(isinstance(g, Variable) for g in grads)
         for keeper in context._restore or []:
-            if (
-                keeper.output is not None
-            ):  # joined to the graph only while the backward pass is recorded: no lasting cycle
-                keeper.edge = self.output(keeper.output) if recorded else None
+            if keeper.joined:  # to the graph only while backward runs: no lasting cycle
+                keeper.edge = self.output(keeper.output)
         arrived = iter([g if g is None or isinstance(g, Variable) else wrap(g) for g in grads])
         given = [next(arrived) if is_tensor else None for is_tensor in self.returned]
         try:

@@ -14,6 +14,7 @@
 ``collect_env.py``          versions, for a bug report
 ``compiler.py``             ``compile``
 ``config.py``               what metagrad runs on
+``cpp_extension.py``        names of what builds compiled extensions, which refuse
 ``cpu.py``                  the CPU by the names that any device has
 ``cpu_amp.py``              ``metagrad.cpu.amp``, an older path
 ``cuda/``                   GPUs through CuPy

@@ -81,6 +81,11 @@ class CompilationUnit:
         raise NotImplementedError("source in TorchScript cannot be compiled: write the function in Python")
 
 
+def _get_trace_graph(*args: Any, **kwargs: Any) -> Any:
+    """Raises NotImplementedError: there is no TorchScript to write a model's steps in."""
+    raise NotImplementedError("a model's steps are not written in TorchScript here: fx.symbolic_trace gives its graph")
+
+
 def Attribute(value: T, type: Any = None) -> T:
     """The value: types are for readers."""
     return value

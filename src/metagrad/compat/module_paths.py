@@ -157,6 +157,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "utils.benchmark.utils.common": "compat.benchmark",
     "utils.benchmark.utils.compare": "compat.benchmark",
     "utils.benchmark.utils.timer": "compat.benchmark",
+    "utils.cpp_extension": "compat.cpp_extension",
     "utils.collect_env": "compat.collect_env",
     "utils.data._utils": "utils.data",
     "utils.data._utils.pin_memory": "compat.beside",
@@ -187,7 +188,11 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "xpu.random": "compat.xpu",
     "xpu.streams": "compat.xpu",
     "ao": "compat.quantization",
-    "ao.quantization": "compat.quantization",
+    **{
+        f"{package}{file}": "compat.quantization"
+        for package in ("ao.quantization", "quantization")
+        for file in ("", ".fake_quantize", ".fuse_modules", ".observer", ".qconfig", ".quantize", ".stubs")
+    },
     "_C": "compat.inner",
     "_custom_ops": "compat.library",
     "_higher_order_ops": "compat.seldom",
@@ -225,14 +230,12 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
 
 LEFT_OUT = {  # what metagrad does not have, and says so when it is imported
     **dict.fromkeys(("ao.nn", "ao.ns", "ao.pruning"), "quantization is left out"),
-    "quantization": "quantization is left out",
     "export": "metagrad does not write programs down as graphs; metagrad.onnx.export writes a model as an ONNX file",
     "package": "its files hold code; keep state_dict() with metagrad.save",
     "sparse": "sparse tensors are left out",
     "nested": "nested tensors are left out; metagrad.nn.utils.rnn packs sequences of different lengths",
     "optim.sparse_adam": "sparse tensors are left out",
     "distributed.pipelining": "pipelines are left out",
-    "utils.cpp_extension": "there is nothing to link to: metagrad is Python; a custom autograd.Function is an op of one's own",
 }
 
 

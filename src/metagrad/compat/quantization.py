@@ -6,7 +6,7 @@ Until a model is converted, a mark returns what it is given, in PyTorch as here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from metagrad.nn.modules.linear import Identity
 from metagrad.nn.modules.module import Module
@@ -14,7 +14,10 @@ from metagrad.ops.pointwise.activation import relu
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
 
-__all__ = ["DeQuantStub", "FakeQuantizeBase", "FloatFunctional", "ObserverBase", "QuantStub", "QuantWrapper"]
+__all__ = [
+    "DeQuantStub", "FakeQuantizeBase", "FloatFunctional", "HistogramObserver", "MinMaxObserver", "ObserverBase",
+    "PerChannelMinMaxObserver", "QConfig", "QuantStub", "QuantWrapper",
+]  # fmt: skip
 
 
 class QuantStub(Module):
@@ -47,6 +50,25 @@ class ObserverBase(Module):
 
 class FakeQuantizeBase(ObserverBase):
     """What would round as integers do."""
+
+
+class MinMaxObserver(ObserverBase):
+    """What would note the smallest and the largest number."""
+
+
+class PerChannelMinMaxObserver(MinMaxObserver):
+    """As the above, of each channel."""
+
+
+class HistogramObserver(ObserverBase):
+    """What would count numbers."""
+
+
+class QConfig(NamedTuple):
+    """What would note the ranges of a layer's results, and of its weight."""
+
+    activation: Any
+    weight: Any
 
 
 class QuantWrapper(Module):
