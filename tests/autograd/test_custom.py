@@ -68,6 +68,16 @@ def test_a_saved_output_is_joined_to_the_graph_while_backward_runs(lib):
     assert seen == [(True, True), (True, False), (False, False), (False, False)]
 
 
+def test_a_function_without_tangents_says_so(lib):
+    with pytest.raises(NotImplementedError, match="You must implement the jvp function"):
+        lib.autograd.Function.jvp(None, lib.ones(1))
+    Given = type("Given", (exponential(lib),), {"jvp": lib.autograd.Function.jvp})
+    assert Given.apply(lib.zeros(1)).tolist() == [1.0]
+    forward_ad = lib.autograd.forward_ad
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="You must implement the jvp function"):
+        Given.apply(forward_ad.make_dual(lib.zeros(1), lib.ones(1)))
+
+
 def test_settings_and_several_results(lib):
     class Both(lib.autograd.Function):
         @staticmethod

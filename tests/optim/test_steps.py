@@ -203,6 +203,27 @@ def test_a_learning_rate_may_be_a_tensor(name):
     assert np.array_equal(a.array, b.array) and optimizer.param_groups[0]["lr"] is lr
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("AdamW", [0.77875, -2.0]),
+        ("Adam", [0.77875, -2.0]),
+        ("NAdam", [0.81323, -1.96552]),
+        ("RAdam", [0.8525, -1.889375]),
+    ],
+)
+def test_decoupled_decay_leaves_gradients_alone_also_in_a_step_of_rate_0(name, expected):
+    """Schedules that warm up begin with it. The values are PyTorch's."""
+    p = metagrad.tensor([1.0, -2.0], requires_grad=True)
+    more = {} if name == "AdamW" else {"decoupled_weight_decay": True}
+    optimizer = getattr(optim, name)([p], lr=0.1, weight_decay=0.5, **more)
+    for rate in (0.0, 0.1, 0.05):
+        optimizer.param_groups[0]["lr"] = rate
+        p.grad = metagrad.tensor([0.5, 0.25])
+        optimizer.step()
+    np.testing.assert_allclose(p.tolist(), expected, rtol=0, atol=2e-6)
+
+
 def test_sgd_by_hand():
     p = metagrad.tensor([1.0, -2.0], requires_grad=True)
     optimizer = optim.SGD([p], lr=0.5, momentum=0.5, weight_decay=1.0)

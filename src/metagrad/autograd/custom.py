@@ -334,10 +334,6 @@ def _push(function: Any, context: Context, inputs: Sequence[Any], outputs: list[
             tangents = [level.of(x) for x in inputs]
             if all(t is None for t in tangents):
                 continue
-            if "jvp" not in dir(function):
-                raise NotImplementedError(
-                    "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
-                )
             given = [
                 _zeros(x) if t is None and context._materialize else t for x, t in zip(inputs, tangents, strict=True)
             ]
@@ -368,7 +364,15 @@ def _in_order(function: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> 
     return bound.args[len(context) :]
 
 
+def _jvp(ctx: Any, *grad_inputs: Any) -> Any:
+    """The tangents of the results: of a class that does not say them, NotImplementedError."""
+    raise NotImplementedError(
+        "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+    )
+
+
 # What this file adds to ``function.py``, which stands below it: how a class with a static ``forward`` is applied, and the names
 # that PyTorch has in a module of that name.
 Function.apply_static = apply_static
+Function.jvp = staticmethod(_jvp)  # type: ignore[attr-defined]
 vars(op).update(FunctionCtx=Context, once_differentiable=once_differentiable)

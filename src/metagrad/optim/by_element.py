@@ -112,8 +112,10 @@ class ByElement(Together):
     def _settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """What ``_chunk`` needs beside the arrays in step t."""
         decay = float(group.get("weight_decay", 0.0)) if self.decays else 0.0
-        shrink = float(group["lr"]) * decay if decay and group.get("decoupled_weight_decay") else 0.0
-        return self.formula, group["maximize"], 0.0 if shrink else decay, shrink, self.settings(t, state, group)
+        shrink = 0.0
+        if decay and group.get("decoupled_weight_decay"):
+            shrink, decay = float(group["lr"]) * decay, 0.0  # also where lr is 0, as schedules begin
+        return self.formula, group["maximize"], decay, shrink, self.settings(t, state, group)
 
     def _loop(
         self,
