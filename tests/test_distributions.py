@@ -187,7 +187,7 @@ def test_the_generalized_pareto_distribution(torch):
 
 @pytest.mark.oracle
 def test_gradients_of_gamma_samples_are_the_implicit_ones(torch):
-    from metagrad.distributions.gammas import gamma_slope
+    from metagrad.distributions.implicit import gamma_slope
 
     random = np.random.default_rng(0)
     a = 10 ** random.uniform(-2, 3, 3000)
@@ -200,13 +200,42 @@ def test_gradients_of_gamma_samples_are_the_implicit_ones(torch):
 
 def test_gradients_of_gamma_samples_against_finite_differences():
     special = pytest.importorskip("scipy.special")
-    from metagrad.distributions.gammas import gamma_slope
+    from metagrad.distributions.implicit import gamma_slope
 
     a, x = np.array([0.3, 1.0, 4.5, 40.0]), np.array([0.2, 1.7, 3.0, 44.0])
     probability = special.gammainc(a, x)
     h = 1e-5 * a
     moved = (special.gammaincinv(a + h, probability) - special.gammaincinv(a - h, probability)) / (2 * h)
     np.testing.assert_allclose(gamma_slope(a, x), moved, rtol=1e-6)
+
+
+@pytest.mark.oracle
+def test_gradients_of_shares_are_the_implicit_ones(torch):
+    from metagrad.distributions.implicit import share_slope
+
+    random = np.random.default_rng(0)
+    a = 10 ** random.uniform(-1, 2, (1000, 3))
+    x = random.standard_gamma(a)
+    x = np.clip(x / x.sum(-1, keepdims=True), 1e-4, 1 - 1e-4)
+    total = np.broadcast_to(a.sum(-1, keepdims=True), a.shape).copy()
+    expected = torch._dirichlet_grad(torch.tensor(x), torch.tensor(a), torch.tensor(total)).numpy()
+    np.testing.assert_allclose(share_slope(a, x), expected, rtol=5e-3, atol=1e-6)
+
+
+def test_gradients_of_shares_against_finite_differences():
+    special = pytest.importorskip("scipy.special")
+    from metagrad.distributions.implicit import share_slope
+
+    a = np.array([0.3, 1.0, 4.5, 40.0, 0.05, 1e3])
+    b = np.array([2.0, 1.0, 0.6, 7.0, 0.05, 2.0])
+    x = np.array([0.02, 0.7, 0.995, 0.8, 0.4, 0.9985])
+    probability, h = special.betainc(a, b, x), 1e-4 * a
+    moved = (special.betaincinv(a + h, b, probability) - special.betaincinv(a - h, b, probability)) / (2 * h)
+    found = share_slope(np.stack([a, b], -1), np.stack([x, 1 - x], -1))[:, 0] * (1 - x)
+    np.testing.assert_allclose(found, moved, rtol=1e-6)
+    repeated = np.broadcast_to(np.array([0.3, 2.0]), (4, 2))
+    assert np.ptp(share_slope(repeated, np.broadcast_to([0.02, 0.98], (4, 2)))[:, 0]) == 0
+    assert share_slope(np.empty((0, 2)), np.empty((0, 2))).shape == (0, 2)
 
 
 @pytest.mark.parametrize("name", ["Gamma", "Beta", "Dirichlet", "StudentT", "InverseGamma", "FisherSnedecor"])

@@ -132,7 +132,7 @@ def convolution(
 
 def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
     """Gamma variables of rate 1, one for each shape parameter; always from the default generator."""
-    from metagrad.distributions.gammas import standard_gamma  # here: seldom used
+    from metagrad.distributions.implicit import standard_gamma  # here: seldom used
 
     if input.is_meta:
         return input.new_empty(input.shape)

@@ -11,6 +11,7 @@
 ``constraint_registry.py``  maps from all real numbers into a constraint
 ``continuous.py``           Normal, Laplace, Uniform, Exponential, Cauchy, LogNormal, HalfNormal …
 ``gammas.py``               Gamma, Beta, Dirichlet, Chi2, StudentT, FisherSnedecor
+``implicit.py``             gamma and Dirichlet variables with gradients for their parameters
 ``mapped.py``               Weibull, Pareto, Kumaraswamy, InverseGamma, GeneralizedPareto
 ``matrices.py``             Wishart, LKJCholesky
 ``bounded.py``              VonMises, ContinuousBernoulli

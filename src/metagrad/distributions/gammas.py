@@ -1,74 +1,21 @@
-"""Distributions made of gamma variables.
-
-The gradient of a gamma variable x with respect to its shape a is the implicit one: x moves so that
-the probability P(a, x) of a smaller outcome stays the same, dx/da = -(∂P/∂a) / p(x). With the series
-
-    P(a, x) = p(x) Σₙ rₙ,   r₀ = x / a,   rₙ₊₁ = rₙ x / (a + n + 1),
-
-this is -Σₙ rₙ (log x - ψ(a + n + 1)). Source: Figurnov, Mohamed and Mnih 2018, arXiv:1805.08498.
-"""
+"""Distributions made of gamma variables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Variable
-from metagrad.base.device import CPU, move, of_array
-from metagrad.base.typing import Array
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
+from metagrad.distributions.implicit import standard_dirichlet, standard_gamma
 from metagrad.distributions.utils import broadcast_all
 from metagrad.ops.create import from_data, sampling
-from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.index import embedding
 from metagrad.ops.pointwise import exponential, selection
 from metagrad.ops.shape import joining
 from metagrad.ops.special import gamma as gamma_functions
 from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
-
-
-class StandardGamma(Function):
-    """x from the gamma distribution of shape a and rate 1, at least the least positive number, for its logarithm's sake."""
-
-    def forward(self, a: Array) -> Array:
-        drawn = numpy_generator().standard_gamma(move(a, CPU))
-        x = move(np.maximum(drawn, np.finfo(a.dtype).tiny).astype(a.dtype), of_array(a))
-        self.save(a, x)
-        return x
-
-    def backward(self, grad: Array) -> Array:
-        """dx/da · ∂L/∂x. Raises RuntimeError for a second derivative."""
-        if isinstance(grad, Variable):
-            raise RuntimeError("the gradient of a gamma sample cannot be differentiated again")
-        a, x = self.saved
-        return grad * move(gamma_slope(move(a, CPU), move(x, CPU)), of_array(a))
-
-
-def gamma_slope(a: Array, x: Array) -> Array:
-    """dx/da of gamma variables, by the series above; float64 inside."""
-    a64, x64 = a.astype(np.float64), x.astype(np.float64)
-    ratio = x64 / a64
-    gap = np.log(x64) - gamma_functions.digamma(from_data.as_tensor(a64 + 1)).numpy()
-    total, n = np.zeros_like(x64), 1
-    while ratio.size:
-        term = ratio * gap
-        total -= term
-        if (np.abs(term) <= 1e-12 * np.abs(total)).all() and (x64 <= a64 + n).all():
-            break
-        gap -= 1 / (a64 + n)
-        ratio *= x64 / (a64 + n)
-        n += 1
-    return total.astype(a.dtype)
-
-
-def standard_gamma(concentration: Tensor, shape: Sequence[int]) -> Tensor:
-    """Gamma variables of rate 1, with gradients for their shape parameter."""
-    return StandardGamma.apply(concentration.expand(shape))
 
 
 class _WithShapeAndRate(Distribution):
@@ -173,10 +120,7 @@ class Dirichlet(ExponentialFamily):
         return selection.where(at_corners, corner, mode)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = standard_gamma(self.concentration, self._extended_shape(sample_shape))
-        shares = drawn / drawn.sum(-1, keepdim=True)
-        limits = np.finfo(shares.array.dtype)  # strictly between 0 and 1, for the logarithms of x and 1 − x
-        return shares.clamp(float(limits.tiny), float(np.nextafter(limits.dtype.type(1), 0)))
+        return standard_dirichlet(self.concentration, self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         a, value = self.concentration, self._checked(value)

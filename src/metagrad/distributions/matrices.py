@@ -10,7 +10,8 @@ from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
-from metagrad.distributions.gammas import Beta, standard_gamma
+from metagrad.distributions.gammas import Beta
+from metagrad.distributions.implicit import standard_gamma
 from metagrad.distributions.multivariate import WithCovariance, given_matrix, lower_factor, name_of_matrix
 from metagrad.distributions.utils import broadcast_all
 from metagrad.ops.create import ranges, sampling

@@ -21,7 +21,8 @@ CUSTOM: dict[Any, Converter] = {}  # by the class that a user registered
 # metagrad's Functions that no operator computes, nor several: named as a whole, for what they are made of may leave NumPy.
 REFUSED = frozenset(
     "Cholesky Ctc Eig Eigh Erfcx Erfinv Frexp FromHalf HalfSpectrum I0 I0e I1 I1e Igamma Inverse LDLSolve LUFactor Lgamma LogNdtr "
-    "MatrixExp Ndtri Nextafter Polygamma PseudoInverse QR SVD Solve SolveTriangular StandardGamma Transform Zeta".split()
+    "MatrixExp Ndtri Nextafter Polygamma PseudoInverse QR SVD Solve SolveTriangular StandardDirichlet StandardGamma Transform "
+    "Zeta".split()
 )
 
 
