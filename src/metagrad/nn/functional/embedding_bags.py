@@ -16,6 +16,7 @@ from metagrad.kernels.gathering import add_scaled_rows
 from metagrad.kernels.libraries import filled, is_outside
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.embedding import Lookup, embedding, tokens_of
+from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.scatter_reduce import index_reduce
 from metagrad.ops.operands import in_single, need_one_dtype
 from metagrad.ops.pointwise.selection import where
@@ -87,7 +88,7 @@ def embedding_bag(
     kept = slice(None) if padding_idx is None else np.flatnonzero(names != padding_idx)
     at = np.arange(len(names), like=names) if at is None else at
     if per_sample_weights is not None:
-        per_sample_weights = per_sample_weights.reshape(-1)[kept]
+        per_sample_weights = per_sample_weights.reshape(-1)[: len(names)][kept]
     return _pooled(table, per_sample_weights, at[kept], bag_of[kept], bags, mode)
 
 
@@ -116,8 +117,13 @@ class Bags(Function):
 def _pooled(table: Tensor, weights: Tensor | None, rows: Array, bag_of: Array, bags: int, mode: str) -> Tensor:
     """The rows of a table that are in each bag, made one: ``bag_of`` says whose they are."""
     if mode == "max":
-        start = table.new_zeros((bags, table.array.shape[1]))
-        found = index_reduce(start, 0, wrap(bag_of), table[wrap(rows)], "amax", include_self=False)
+        start, values = table.new_zeros((bags, table.array.shape[1])), table[wrap(rows)]
+        found = index_reduce(start, 0, wrap(bag_of), values.detach(), "amax", include_self=False)
+        if values.requires_grad and len(rows):  # of equal rows the gradient goes to the first
+            is_found = (values == found[wrap(bag_of)]) | (values != values)
+            places = where(is_found, wrap(np.arange(len(rows), like=rows)[:, None]), len(rows))
+            first = index_reduce(start.long(), 0, wrap(bag_of), places, "amin", include_self=False)
+            found = gather(values, 0, first)
         has_rows = np.bincount(bag_of, minlength=bags) > 0
         return where(wrap(has_rows[:, None]), found, 0.0)
     ones = filled(len(rows), 1, table.array.dtype, table.array)

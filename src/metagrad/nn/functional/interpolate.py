@@ -23,7 +23,7 @@ from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.matmul import product
 from metagrad.kernels.threads import get_num_threads
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from metagrad.nn.functional.interpolation_taps import ANTIALIASED, TAPS, Taps, in_whole_numbers
+from metagrad.nn.functional.interpolation_taps import ANTIALIASED, TAPS, Taps, below, in_whole_numbers
 from metagrad.nn.functional.tuples import Ratio
 from metagrad.ops.dtype_checks import unsupported
 
@@ -241,7 +241,7 @@ def interpolate(
     real = np.float64 if kind is dtypes.float64 or whole else np.float32
     x = input if exact else input.double() if whole else input.float()
     name = f"Upsample{mode.title().replace('-', '')}{axes}D{'Aa' if antialias else ''}"
-    taps = (ANTIALIASED if antialias else TAPS)[mode]
+    taps = below if mode == "nearest" and axes != 2 else (ANTIALIASED if antialias else TAPS)[mode]
     if axes == 2 and exact and _fits(x.array):
         each = zip(input.array.shape[2:], sizes, scales, strict=True)
         rows, columns = (taps(n, o, scale, bool(align_corners), real) for n, o, scale in each)

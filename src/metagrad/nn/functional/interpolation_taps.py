@@ -41,7 +41,7 @@ def _centres(n: int, o: int, scale: float | None, align: bool, real: Array) -> A
     return step * at if align else step * (at + real(0.5)) - real(0.5)
 
 
-def _below(n: int, o: int, scale: float | None, align: bool, real: Array, shift: float = 0.0) -> Taps:
+def below(n: int, o: int, scale: float | None, align: bool, real: Array, shift: float = 0.0) -> Taps:
     """The element whose position is nearest below; ``shift`` 0.5: that of the pixel the result's centre falls into."""
     step = _step(n, o, scale, False, np.float32)
     index = np.floor((np.arange(o, dtype=np.float32) + np.float32(shift)) * step).astype(np.int64)
@@ -49,12 +49,12 @@ def _below(n: int, o: int, scale: float | None, align: bool, real: Array, shift:
 
 
 def _nearest(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
-    """The element below; where the extent stays or doubles, each element once or twice, whatever the factor."""
-    return _below(n, o, None if o in (n, 2 * n) else scale, align, real)
+    """The element below, in images; where the extent stays or doubles, each element once or twice, whatever the factor."""
+    return below(n, o, None if o in (n, 2 * n) else scale, align, real)
 
 
 def _exact(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
-    return _below(n, o, scale, align, real, 0.5)
+    return below(n, o, scale, align, real, 0.5)
 
 
 def _linear(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
@@ -118,6 +118,8 @@ def _filtered(shape: Callable[[Array], Array], radius: float) -> Callable[..., T
     """Weights of a filter that is widened, where the result is smaller, until it leaves nothing out: no aliasing."""
 
     def taps(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
+        if n == o:
+            return Taps(n, np.arange(n)[None], np.ones((1, n), real))
         step = _step(n, o, scale, align, real)
         widened = max(step, real(1))
         centre = step * (np.arange(o, dtype=real) + real(0.5))

@@ -101,6 +101,11 @@ def _avg_pool(
     windows = windows_of(f"avg_pool{axes}d", input, size, stride, padding, 1, ceil_mode, axes)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
+    if axes == 3 and any(w.extent < w.size for w in windows):
+        extents, sizes = (
+            " ".join(map(str, parts)) for parts in ([w.extent for w in windows], [w.size for w in windows])
+        )
+        raise RuntimeError(f"input image ({extents}) smaller than kernel size ({sizes})")
     return mean_over(input, windows, [_sizes(w, count_pad) for w in windows] if divisor is None else divisor)
 
 

@@ -108,6 +108,10 @@ def _windows(
             raise RuntimeError(
                 f"{who} pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
             )
+        if p > k // 2:
+            words = "pad should be smaller than or equal to half of kernel size"
+            words = "padding should be at most half of kernel size" if function == "max_pool1d" else words
+            raise RuntimeError(f"{who} {words}, but got padding={p} and kernel_size={k}")
     _check_shape(function, shape, len(size))
     found = []
     for n, k, s, p, d in zip(shape[-len(size) :], size, stride, padding, dilation, strict=True):

@@ -18,7 +18,7 @@ __all__ = ["gumbel_softmax", "log_softmax", "softmax", "softmin"]
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
     """softmax(−x)."""
-    return softmax(-input, dim, dtype=dtype)
+    return softmax(-input, _dim("softmin", dim, None, input), dtype=dtype)
 
 
 def _dim(name: str, dim: int | None, axis: int | None, input: Tensor) -> int:

@@ -205,6 +205,27 @@ class _InstanceNorm(_NormBase):
     ) -> None:  # fmt: skip
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing: Any,
+        unexpected: Any,
+        errors: Any,
+    ) -> None:
+        old = [key for name in ("running_mean", "running_var") if (key := prefix + name) in state_dict]
+        if old and local_metadata.get("version") is None and not self.track_running_stats:
+            name, keys = type(self).__name__, " and ".join(f'"{key}"' for key in old)
+            errors.append(
+                f"Unexpected running stats buffer(s) {keys} for {name} with "
+                f"track_running_stats=False. Remove them from state_dict, or make {name} with track_running_stats=True."
+            )
+            for key in old:
+                state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+
     def forward(self, input: Tensor) -> Tensor:
         """The normalized input."""
         self._check_input_dim(input)
