@@ -129,3 +129,14 @@ def test_a_pass_frees_the_arrays_that_nodes_keep_beside(name):
     assert not kept()
     with pytest.raises(RuntimeError, match="second time"):
         loss.backward()
+
+
+def test_zeros_for_the_result_of_relu_itself_and_for_the_slope_of_prelu():
+    x = metagrad.tensor([1.0, -2.0], requires_grad=True)
+    y = x.relu()
+    (g,) = metagrad.autograd.grad(y.sum(), x, create_graph=True)
+    assert metagrad.autograd.grad(g.sum(), y)[0].tolist() == [0.0, 0.0]
+    w = metagrad.tensor([0.25], requires_grad=True)
+    by_x, by_w = metagrad.autograd.grad(F.prelu(x, w).sum(), (x, w), create_graph=True)
+    assert [g.tolist() for g in metagrad.autograd.grad(by_x.sum(), (x, w), retain_graph=True)] == [[0.0, 0.0], [1.0]]
+    assert [g.tolist() for g in metagrad.autograd.grad(by_w.sum(), (x, w))] == [[0.0, 1.0], [0.0]]

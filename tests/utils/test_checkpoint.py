@@ -224,3 +224,11 @@ def test_without_an_early_stop_the_second_run_may_save_no_more(lib):
             y.sum().backward()
     with pytest.raises(ValueError, match="incompatible with non-default context_fn"):
         c.checkpoint(L.sin, x, use_reentrant=False, debug=True, context_fn=lambda: c.noop_context_fn())
+
+
+def test_nobody_sees_by_its_name_that_a_node_stands_for_more(lib, x):
+    y = checkpoint(lib, lambda x: (x * 2).exp(), x, use_reentrant=False)
+    assert y.grad_fn.name() == "ExpBackward0" and "grad_fn=<ExpBackward0>" in repr(y)
+    a, b = checkpoint(lib, lambda x: (x.sin(), x.exp()), x, use_reentrant=False)
+    assert (a.grad_fn.name(), b.grad_fn.name()) == ("SinBackward0", "ExpBackward0")
+    assert checkpoint(lib, lib.exp, x, use_reentrant=True).grad_fn.name() == "CheckpointFunctionBackward"

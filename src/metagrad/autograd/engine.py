@@ -107,7 +107,7 @@ def propagate(
     found: dict[Edge, Gradient] = {}
     pending: dict[Edge, Gradient] = {}  # the sum of what has arrived at each edge
     waiting: list[tuple[int, Function]] = []  # the nodes among these edges: a heap, the youngest in front
-    before, mode.grad, mode.running = (mode.grad, mode.running), create_graph, (roots, leads, wanted, set())
+    before, mode.grad, mode.running = (mode.grad, mode.running), create_graph, (roots, leads, wanted, found)
     try:
         for edge, g in roots:
             _arrive(edge, g, pending, waiting)
@@ -149,7 +149,7 @@ def propagate(
                     pending[edge] = total if total.__class__ is ndarray else as_array(total)
             if not keep:
                 node.release()
-        for edge, g in (with_zeros(pending, found) if mode.running[3] else pending).items():  # leaves
+        for edge, g in (with_zeros(pending, found) if None in found else pending).items():  # leaves
             if wanted is None or edge in wanted:
                 found[edge] = g if edge._hooks is None else edge._hooks.passed(g)
         mode.running = before[1]

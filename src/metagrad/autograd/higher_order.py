@@ -79,13 +79,14 @@ class Flat(Function):
     def backward(self, grad: Any) -> Any:
         """The gradient; and word of the inputs, unless PyTorch's formula takes them without having a gradient for them."""
         if self.zeros:
-            mode.running[3].update(self.edges[1:])
+            mode.running[3].setdefault(None, set()).update(self.edges[1:])
         return grad, *[None] * (len(self.edges) - 1)
 
 
 def _connected(node: Function, grads: Any) -> Any:
     """Gradients of a node's inputs, connected with those inputs in which they are constant."""
-    ends = [node.edges[i] for i in node.flat_in if node.edges[i] is not None]
+    ends = [node if i == OUTPUT else node.edges[i] for i in node.flat_in]
+    ends = [end for end in ends if end is not None]
     if not ends:
         return grads
     listed = grads if isinstance(grads, tuple) else (grads,)

@@ -16,7 +16,7 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
-    running: Any = None  # of the backward pass in progress: its roots, nodes it visits, targets, ends that get zeros
+    running: Any = None  # of the backward pass in progress: its roots, nodes it visits, targets, what it found
     levels: tuple[Any, ...] = ()  # where results get tangents, the innermost last: see ``forward.py``
 
 

@@ -36,9 +36,7 @@ class Node:
     )
     result_hooks: ResultHooks | None = None  # what the result's gradient passes before backward
     node_hooks: NodeHooks | None = None  # functions called before and after backward
-    flat_in: tuple[
-        int, ...
-    ] = ()  # numbers of the inputs in which the gradient is constant, piece by piece: see ``Flat``
+    flat_in: tuple[int, ...] = ()  # numbers of what the gradient is constant in, piece by piece: see ``Flat``
     flat_zeros = True  # whether its own gradient by these is zeros, rather than nothing
     unpack: Callable[[Any], Any] | None = None  # gives back what ``saved_tensors_hooks`` packed
 

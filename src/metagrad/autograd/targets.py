@@ -43,7 +43,8 @@ def leading_to(targets: set[Any], starts: Iterable[Any]) -> set[Any]:
 def with_zeros(arrived: dict[Any, Any], found: dict[Any, Any]) -> dict[Any, Any]:
     """Gradients that arrived at leaves, and zeros for the leaves that only zeros would have reached; or, of a pass for the sake of
     some edges, for those among these: what is no leaf is added to ``found``."""
-    roots, _, wanted, ends = mode.running
+    roots, _, wanted, _ = mode.running
+    ends = found.pop(None)  # where ``Flat`` left them
     nodes = nodes_behind(ends)
     for edge in {*ends, *nodes, *(edge for node in nodes for edge in node.edges)}:
         leaf = isinstance(edge, Variable)

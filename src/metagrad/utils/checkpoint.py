@@ -17,7 +17,7 @@ import numpy as np
 from metagrad.autograd import function as op
 from metagrad.autograd.engine import propagate
 from metagrad.autograd.errors import FREED
-from metagrad.autograd.function import STALE, Function, next_order
+from metagrad.autograd.function import STALE, Function, Output, next_order
 from metagrad.autograd.higher_order import alias as name_for
 from metagrad.autograd.mode import enable_grad, is_grad_enabled, mode, no_grad
 from metagrad.autograd.targets import nodes_behind
@@ -63,6 +63,7 @@ class Recomputed(Function):
     again: Callable[[], tuple[list[Any], dict[Any, Function]]] | None
     reentrant: bool
     ends: list[Any]  # its edges as they were when it was made
+    names: list[str]  # those of the nodes whose place it takes, one for each result
 
     @property
     def op_name(self) -> str:
@@ -70,8 +71,12 @@ class Recomputed(Function):
         return "CheckpointFunction"
 
     def name(self) -> str:
-        """The name of this node, without a number."""
-        return "CheckpointFunctionBackward"
+        """That of the node whose place it takes, as nobody sees that a function is run again; the reentrant form has its own."""
+        return "CheckpointFunctionBackward" if self.reentrant else self.names[0]
+
+    def output(self, index: int) -> Function:
+        """The node of result ``index``, with the name of the one whose place it takes."""
+        return _Part.made([self], *self.results[index], index=index) if hasattr(self, "results") else self
 
     def backward(self, *grads: Any) -> Any:
         if self.reentrant and mode.running[1] is not None and not _inside.checkpoint:
@@ -102,6 +107,15 @@ class Recomputed(Function):
     def release(self) -> None:
         """Forget the function and its arguments."""
         self.again, self.saved, self.origins = None, FREED, STALE
+
+
+class _Part(Output):
+    """One of several results."""
+
+    def name(self) -> str:
+        """As above."""
+        whole = self.edges[0]
+        return str(whole.name() if whole.reentrant else whole.names[self.index])
 
 
 def checkpoint(
@@ -270,7 +284,14 @@ def _detached(tensors: Sequence[Any], chosen: list[int], outer: list[Any], again
     """The results, with those that the function computed as results of one node in the place of its graph."""
     shapes = [(tensors[i].array.shape, tensors[i].array.dtype) for i in chosen]
     node = Recomputed.made(
-        outer, *shapes[0], again=again, ends=outer[:], reentrant=reentrant, saved=("again",), origins=()
+        outer,
+        *shapes[0],
+        again=again,
+        ends=outer[:],
+        reentrant=reentrant,
+        saved=("again",),
+        origins=(),
+        names=[tensors[i]._grad_fn.name() for i in chosen],
     )
     if len(shapes) > 1:
         node.results = shapes
@@ -302,7 +323,7 @@ def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
     >>> with set_checkpoint_early_stop(False):
     ...     y = checkpoint(metagrad.sin, metagrad.zeros(1, requires_grad=True), use_reentrant=False)
     >>> y
-    tensor([0.], grad_fn=<CheckpointFunctionBackward>)
+    tensor([0.], grad_fn=<SinBackward0>)
     """
     before, _inside.early_stop = _inside.early_stop, enable
     try:

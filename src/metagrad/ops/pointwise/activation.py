@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.function import OUTPUT
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled import pointwise as compiled
@@ -30,7 +31,7 @@ class Relu(Pointwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
     loops = Loops(compiled.relu, compiled.relu_backward, True, tuning.CHEAP_LOOP_WORTH)
-    flat_in = (0,)
+    flat_in = (OUTPUT,)
 
     def forward(self, x: Array) -> Array:
         if x.dtype.kind == "f":  # three times as fast as np.maximum with a number
@@ -123,7 +124,7 @@ class Hardshrink(Pointwise):
 class Prelu(Pointwise):
     """y = x where x > 0, else a x;   ∂L/∂x = ∂L/∂y · (1 or a),   ∂L/∂a = ∂L/∂y · (0 or x)."""
 
-    flat_in = (0,)
+    flat_in = (0, 1)
 
     def forward(self, x: Array, a: Array, shrinks: bool) -> Array:
         self.save(x, a)
