@@ -119,3 +119,12 @@ def test_a_number_beside_halves_makes_nothing_wider():
         x**0.5,
     ]
     assert {y.dtype for y in made} == {mg.float16}
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_a_threshold_may_lie_between_two_halves(lib):
+    L = pytest.importorskip(lib)
+    x = L.tensor([0.3, 0.2], dtype=L.float16, requires_grad=True)  # 0.30005 and 0.19995
+    y = L.nn.functional.threshold(x, 0.3, 9.0)
+    y.sum().backward()
+    assert y.tolist() == [x[0].item(), 9] and x.grad.tolist() == [1, 0] and y.dtype is L.float16
