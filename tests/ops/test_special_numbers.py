@@ -302,3 +302,19 @@ def test_the_next_bfloat16_of_many_numbers_has_a_gradient():
     y = mg.nextafter(x, mg.zeros(300, 300, dtype=mg.bfloat16))
     y.sum().backward()
     assert y[-1, -1].item() == 1 - 2**-8 and x.grad.sum().item() == 90112  # 90,000 in bfloat16
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("dim", [None, 0])
+def test_equal_numbers_do_not_deviate(dtype, dim):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes", reason="needs the extra bfloat16 (ml_dtypes)")
+    x = mg.full((230, 3), 1.0367525761943581, dtype=getattr(mg, dtype), requires_grad=True)
+    y = x.std(dim)
+    y.sum().backward()
+    assert y.count_nonzero() == x.grad.count_nonzero() == 0
+
+
+def test_numbers_that_are_nearly_equal_deviate_by_what_they_differ_in():
+    x = 1000 + mg.arange(50, dtype=mg.float64) * 2.0**-40  # all of them float64
+    assert x.std().item() == pytest.approx(2.0**-40 * math.sqrt(50 * 51 / 12), rel=1e-12)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["std", "var"]
 
+_ROUNDING = {c: 16 * float(np.finfo(c).eps) ** 2 for c in "fdFD"}  # of the variance, for each element and squared mean
+
 
 class Var(Function):
     """y = Σ (x − x̄)² / (n − c),   ∂L/∂x = ∂L/∂y · 2 (x − x̄) / (n − c), c the correction."""
@@ -33,7 +35,8 @@ class Var(Function):
         n = math.prod([x.shape[d] for d in axis])
         self.freedom = max(0.0, n - correction)
         self.count = x.real.dtype.type(n)
-        squares = reductions.sum_of_deviations(x, axis, reductions.sum(x, axis, True) / self.count)
+        self.mean = reductions.sum(x, axis, True) / self.count
+        squares = reductions.sum_of_deviations(x, axis, self.mean)
         return in_order(reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom))
 
     def backward(self, grad: Array) -> Array:
@@ -78,6 +81,11 @@ class Std(Var):
             wide = np.complex128 if x.dtype.kind == "c" else np.float64
             y = as_array(super().forward(x.astype(wide), axis, correction, keepdim))
             self.count = x.real.dtype.type(self.count)
+        mean, squares = self.mean, y.reshape(self.mean.shape)
+        if (squares <= (mean * np.conj(mean)).real * (_ROUNDING[mean.dtype.char] * self.count)).any():
+            # elements that are equal, or nearly: of their distances to one of them the mean is not rounded
+            first = x[tuple([slice(0, 1) if d in axis else slice(None) for d in range(x.ndim)])]
+            y = as_array(super().forward(x - first, axis, correction, keepdim))
         y = np.sqrt(y).astype(x.real.dtype, copy=False)
         self.save(x, y)
         return y
