@@ -221,7 +221,8 @@ class StudentT(Distribution):
     @property
     def variance(self) -> Tensor:
         n = self.df
-        finite = self.scale**2 * n / (n - 2)
+        enough = n.masked_fill(n <= 2, 3)  # so that no gradient comes from where the variance is not finite
+        finite = self.scale**2 * enough / (enough - 2)
         return finite.masked_fill(n <= 2, math.inf).masked_fill(n <= 1, math.nan)
 
     @property

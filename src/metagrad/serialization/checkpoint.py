@@ -134,7 +134,12 @@ def load(
         reader = functools.partial(unpickled, pickle_module=pickle_module, **{"encoding": "utf-8", **pickle_load_args})
     with _opened(f) as (name, file):
         try:
-            if looks_like_torch(_head(file)):
+            if looks_like_torch(head := _head(file)):
+                if mmap and not head.startswith(b"PK"):
+                    raise RuntimeError(
+                        "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, and this "
+                        "one is of the older form"
+                    )
                 return read(file, locations, reader, trusted=not weights_only)
             return _load_safetensors(file, locations)
         except PlaceError as error:

@@ -240,8 +240,8 @@ def pad_sequence(
 ) -> Tensor:
     """Tensors of different lengths (Lᵢ, *) in one batch (T, B, *), or (B, T, *) with batch_first, T the longest.
 
-    Raises RuntimeError without sequences, for an unknown padding_side, or shapes that differ beyond the first
-    dimension.
+    The batch has the first sequence's dtype. Raises TypeError for what is no tensor, RuntimeError without sequences, for an
+    unknown padding_side, or shapes that differ beyond the first dimension.
 
     >>> import metagrad
     >>> pad_sequence([metagrad.tensor([1, 2]), metagrad.tensor([3])], batch_first=True)
@@ -255,6 +255,11 @@ def pad_sequence(
     given = list(sequences)
     if not given:
         raise RuntimeError("pad_sequence: received an empty list of sequences")
+    wrong = next((i for i, s in enumerate(given) if not isinstance(s, Tensor)), None)
+    if wrong is not None:
+        raise TypeError(
+            f"expected Tensor as element {wrong} in argument 0, but got {type(given[wrong]).__name__}: sequences are tensors"
+        )
     if padding_side not in ("left", "right"):
         raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
     features = {tuple(s.shape[1:]) for s in given}
@@ -266,6 +271,8 @@ def pad_sequence(
     steps = max(s.shape[0] for s in given)
     rows = []
     for s in given:
+        if s.dtype != given[0].dtype:
+            s = s.to(given[0].dtype)
         missing = steps - s.shape[0]
         if missing:
             padding = full((missing, *s.shape[1:]), padding_value, dtype=s.dtype, device=s.device)

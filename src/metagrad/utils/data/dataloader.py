@@ -148,6 +148,11 @@ class DataLoader(Generic[T_co]):
         super().__setattr__(name, value)
 
     @property
+    def _dataset_kind(self) -> int:
+        """What PyTorch's loader calls the dataset: 1 for a stream, 0 for one with indices."""
+        return int(self._is_stream)
+
+    @property
     def _auto_collation(self) -> bool:
         return self.batch_sampler is not None
 
