@@ -473,3 +473,19 @@ def test_what_is_built_in_has_no_signature_and_may_be_an_op():
     with pytest.raises(TypeError):
         inspect.signature(f)
     assert defined(lib, "(Tensor x, float k=2.0) -> Tensor", f)(lib.ones(1)).item() == 2
+
+
+def test_a_schema_says_what_its_arguments_are(lib):
+    library = lib.library.Library("custom_ops_told", "DEF")
+    assert library.define("f.over(Tensor(a!) x, int[] k=[1,2], Scalar? s=None, *, ScalarType? d=None) -> Tensor") == "f"
+    with pytest.raises(TypeError, match="required to be a callable"):
+        library.impl("f.over", 3)
+    told = getattr(lib.library, "ops", lib.ops).custom_ops_told.f.over._schema
+    assert str(told) == repr(told)
+    assert str(told) == (
+        "custom_ops_told::f.over(Tensor(a!) x, int[] k=[1, 2], Scalar? s=None, *, ScalarType? d=None) -> Tensor"
+    )
+    found = [(a.name, str(a.type), a.kwarg_only) for a in told.arguments]
+    assert found == [
+        ("x", "Tensor", False), ("k", "List[int]", False), ("s", "Optional[number]", False), ("d", "Optional[int]", True),
+    ]  # fmt: skip

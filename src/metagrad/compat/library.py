@@ -237,14 +237,16 @@ class Library:
         return f"Library(kind={self.kind}, ns={self.ns}, dispatch_key={self.dispatch_key})>"
 
     def define(self, schema: str, alias_analysis: str = "", *, tags: Any = ()) -> str:
-        """An op of this namespace; its name is what stands before the bracket."""
+        """An op of this namespace; its name is what stands before the bracket. Returns it, without the overload's."""
         name = schema.partition("(")[0].strip()
         define(f"{self.ns}::{schema.strip()}")
         self._names.append(f"{self.ns}::{name}")
-        return name
+        return name.partition(".")[0]
 
     def impl(self, op_name: Any, fn: Callable[..., Any], dispatch_key: str = "", **_: Any) -> None:
         """The function that computes it, on a kind of device or on all; for "Meta" shapes, for "Autograd" what calls the others."""
+        if not callable(fn):
+            raise TypeError(f"Input function is required to be a callable but found type {type(fn)}")
         name = op_name._name if isinstance(op_name, OpOverload) else str(op_name)
         op = _op(f"{self.ns}::{name.rpartition('::')[2]}")
         key = dispatch_key or self.dispatch_key

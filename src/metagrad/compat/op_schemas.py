@@ -260,6 +260,22 @@ def _in_words(kind: str) -> str:
     return _IN_WORDS.get(kind, kind.partition("(")[0])
 
 
+def _type_text(written: str) -> str:
+    """A schema's type as TorchScript names it.
+
+    >>> _type_text("Tensor(a!)"), _type_text("int[2]?"), _type_text("Scalar"), _type_text("Tensor?[]")
+    ('Tensor', 'Optional[List[int]]', 'number', 'List[Optional[Tensor]]')
+    """
+    kind = re.sub(r"\([^()]*\)", "", written.strip())
+    if kind.endswith("?"):
+        return f"Optional[{_type_text(kind[:-1])}]"
+    if kind.endswith("]"):
+        return f"List[{_type_text(kind[: kind.rindex('[')])}]"
+    return {"Scalar": "number", "SymInt": "int", "ScalarType": "int", "Layout": "int", "MemoryFormat": "int"}.get(
+        kind, kind
+    )
+
+
 class FunctionSchema:
     """A schema, ``ns::name(arguments) -> returns``: as text, and what it says."""
 
@@ -268,11 +284,11 @@ class FunctionSchema:
         if found is None:
             raise RuntimeError(f"{text!r} is no schema such as 'name(Tensor x, int k=1) -> Tensor'")
         self.name, _, self.overload_name = name.partition(".")
-        self._text = name + found[1]
+        self._text = name + re.sub(r"=\[[^]]*]", lambda default: re.sub(r",\s*", ", ", default[0]), found[1])
         self.signature = signature_of(text, function)
         self.arguments = [
             SimpleNamespace(
-                name=p.name, type=p.annotation, default_value=None if p.default is _EMPTY else p.default,
+                name=p.name, type=_type_text(p.annotation), default_value=None if p.default is _EMPTY else p.default,
                 kwarg_only=p.kind is p.KEYWORD_ONLY, is_write="!" in p.annotation,
             )
             for p in self.signature.parameters.values()
@@ -290,6 +306,8 @@ class FunctionSchema:
 
     def __str__(self) -> str:
         return self._text
+
+    __repr__ = __str__
 
     def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What a call gives each argument, defaults among it. Raises RuntimeError where a call does not fit."""
