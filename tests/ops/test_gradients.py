@@ -55,6 +55,7 @@ EXTRA = {
     "prod with zeros": (lambda a: (a * metagrad.tensor([1.0, 0.0, 1.0, 1.0], dtype=metagrad.float64)).prod(1), SMOOTH),
     "pow number": (lambda a: a**3, SMOOTH),
     "number pow": (lambda a: 2.0**a, SMOOTH),
+    "number by": (lambda a: 2.0 / (a * a + 1), SMOOTH),
     "matmul of vectors": (lambda a, b: a @ b, floats(4), floats(4)),
     "matmul broadcast": (lambda a, b: a @ b, floats(2, 1, 3, 4), floats(3, 4, 2)),
     "linear without bias": (F.linear, SMOOTH, floats(2, 4)),

@@ -128,3 +128,57 @@ def test_a_threshold_may_lie_between_two_halves(lib):
     y = L.nn.functional.threshold(x, 0.3, 9.0)
     y.sum().backward()
     assert y.tolist() == [x[0].item(), 9] and x.grad.tolist() == [1, 0] and y.dtype is L.float16
+
+
+ROUNDED = {  # how often PyTorch rounds: (float16, bfloat16)
+    "add": (lambda lib, x, y: x.add(y, alpha=0.3), [0.51025390625, -1.310546875], [0.51171875, -1.3125]),
+    "sub": (lambda lib, x, y: x.sub(y, alpha=0.37), [0.0408935546875, -2.181640625], [0.042724609375, -2.1875]),
+    "number": (lambda lib, x, y: lib.add(x, 0.7, alpha=0.3), [0.51025390625, -1.490234375], [0.51171875, -1.4921875]),
+    "tanhshrink": (
+        lambda lib, x, y: lib.nn.functional.tanhshrink(x),
+        [0.0087890625, -0.7646484375],
+        [0.0078125, -0.765625],
+    ),
+    "softsign": (
+        lambda lib, x, y: lib.nn.functional.softsign(y),
+        [0.411865234375, 0.56494140625],
+        [0.41015625, 0.56640625],
+    ),
+    "smooth": (
+        lambda lib, x, y: lib.nn.functional.smooth_l1_loss(x, y, reduction="none"),
+        [0.080078125, 2.5],
+        [0.07958984375, 2.5],
+    ),
+    "xlogy": (lambda lib, x, y: lib.xlogy(x.abs(), y), [-0.10693359375, 0.44580078125], [-0.107421875, 0.443359375]),
+    "reciprocal": (lambda lib, x, y: 3 / x + 0.3 / y, None, None),
+}
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("name", ROUNDED)
+def test_each_step_is_rounded_where_pytorch_rounds_it(lib, name):
+    lib = pytest.importorskip(lib)
+    f, *expected = ROUNDED[name]
+    for dtype, values in zip((lib.float16, lib.bfloat16), expected, strict=True):
+        x, y = (lib.tensor(v).repeat(32).to(dtype) for v in ([0.3, -1.7], [0.7, 1.3]))
+        found = f(lib, x, y)
+        recorded = f(lib, x.clone().requires_grad_(), y.clone().requires_grad_())
+        assert found.dtype == dtype and recorded.tolist() == found.tolist() and recorded.requires_grad
+        assert values is None or found.tolist()[-2:] == values
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_a_number_is_multiplied_by_the_reciprocal(lib):
+    lib = pytest.importorskip(lib)
+    x = lib.tensor([3.0, 0.7, 49.0], requires_grad=True)
+    assert (0.3 / x).tolist() == (x.reciprocal() * 0.3).tolist() and (1 / x).tolist() == x.reciprocal().tolist()
+    (49 / x).sum().backward()
+    assert x.grad.tolist() == pytest.approx([-49 / v**2 for v in (3, 0.7, 49)], rel=1e-6)
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_the_gradient_of_xlogy_in_bfloat16(lib):
+    lib = pytest.importorskip(lib)
+    x, y = (lib.tensor(v, dtype=lib.bfloat16, requires_grad=True) for v in ([0.0, 2.0, 0.0], [0.0, 4.0, 3.0]))
+    lib.xlogy(x, y).sum().backward()
+    assert x.grad.tolist() == [0.0, 1.3828125, 1.1015625] and y.grad.tolist()[1:] == [0.5, 0.0]

@@ -14,6 +14,7 @@ from metagrad.autograd.composites import composite, free_all, guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base import dtypes
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
@@ -140,11 +141,16 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
         return reduced((input - target).abs(), reduction)
     input, target = as_numbers(input, target)
     refuse("smooth_l1_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
+    smooth = in_single(_smooth) if input.array.dtype.char == "E" else _smooth
+    return reduced(smooth(input, target, beta), reduction)
+
+
+def _smooth(input: Tensor, target: Tensor, beta: float) -> Tensor:
     if alike(input, target):
         loss = HuberOfTwo.apply(input, target, delta=beta)
     else:
         loss = Huber.apply(input - target, delta=beta)
-    return reduced(loss if beta == 1 else loss / beta, reduction)
+    return loss if beta == 1 else loss / beta
 
 
 @known_as("HuberLoss")
@@ -165,6 +171,8 @@ def huber_loss(
     kind = input.dtype
     input, target = matched("huber_loss", input, target)
     input, target = as_numbers(input, target)
+    if kind is dtypes.float16:  # as PyTorch, which rounds once here, and at each step in bfloat16
+        input = cast_to(input, dtypes.float32)
     difference = input - target
     need_castable(difference.dtype, kind)
     refuse("huber_loss", difference, "iuc")

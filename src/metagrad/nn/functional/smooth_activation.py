@@ -123,7 +123,6 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0, *, out: 
     return Softplus.apply(floats("softplus", input), beta=float(beta), threshold=float(threshold))
 
 
-@in_single
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (1 + input.abs())
@@ -204,7 +203,6 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return computed(input, inplace, Mish, _mish)
 
 
-@in_single
 def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh x."""
     return input - input.tanh()

@@ -28,7 +28,7 @@ from metagrad.ops.operands import (
 )
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.integer_power import integer_power, power
-from metagrad.ops.pointwise.scaled import add_scaled, are_floats, scaled
+from metagrad.ops.pointwise.scaled import add_scaled, scaled
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -64,8 +64,9 @@ def add(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
     if older:
         other, alpha = older_form("add", other, older)
     if alpha.__class__ is not int or alpha != 1:
-        if are_floats(input, other):
-            return add_scaled(input, other, alpha)
+        found = add_scaled(input, other, alpha)
+        if found is not None:
+            return found
         other = scaled(other, alpha, "add", result_type(as_tensor(input), other))
     return Add.apply(*operands(input, other))
 
@@ -99,8 +100,9 @@ def sub(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
         if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
             raise no_difference(input, other)
     if alpha.__class__ is not int or alpha != 1:
-        if are_floats(input, other):
-            return add_scaled(input, other, alpha, subtracts=True)
+        found = add_scaled(input, other, alpha, subtracts=True)
+        if found is not None:
+            return found
         other = scaled(other, alpha, "sub", result_type(as_tensor(input), other))
     return Sub.apply(*operands(input, other))
 

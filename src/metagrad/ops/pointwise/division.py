@@ -25,6 +25,7 @@ from metagrad.ops.operands import (
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
+from metagrad.ops.pointwise.rounding import trunc
 from metagrad.ops.pointwise.signs import abs as magnitude
 
 if TYPE_CHECKING:
@@ -70,11 +71,28 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out
         )
     x, y = operands(input, other, True)
     need_numbers(f"div with rounding_mode={rounding_mode!r}", x, y)
+    if isinstance(x, Variable) and x.array.dtype.char == "E" and rounding_mode == "trunc":
+        return trunc(Div.apply(x, y))  # PyTorch rounds the quotient to bfloat16 first
     divide = FloorDivide.apply if rounding_mode == "floor" else TruncDivide.apply
     return (in_single(divide) if y.__class__ is NumberOfHalves else divide)(x, y)
 
 
 divide = true_divide = div
+
+
+class Quotient(Div):
+    """z = x · (1 / y) of a number x: rounded twice, as in PyTorch, where the operator multiplies by the reciprocal."""
+
+    def forward(self, x: float, y: Array) -> Array:
+        self.save(x if self.needs[1] else None, y)
+        return np.reciprocal(y) * x
+
+
+def rdiv(input: Tensor, other: Operand) -> Tensor:
+    """``other / input``, the operator."""
+    if (other.__class__ is float or other.__class__ is int) and other != 1 and input.array.dtype.char in "fde":
+        return Quotient.apply(float(other) if input.array.dtype.char != "e" else NumberOfHalves(other), input)
+    return div(other, input)
 
 
 class FloorDivide(Pointwise):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from metagrad.ops.arguments import real, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import float_operands, need_a_tensor, tensor_in
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -103,7 +105,11 @@ def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tenso
     >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
     tensor([0., 0.])
     """
-    return Xlogy.apply(*float_tensors("xlogy", input, other))
+    x, y = float_tensors("xlogy", input, other)
+    if x.array.dtype.char == "E":  # PyTorch rounds the logarithm to bfloat16
+        nothing = (x == 0) & ((y <= 0) | (y == math.inf))
+        return x * where(nothing, 1, y).log()
+    return Xlogy.apply(x, y)
 
 
 class Xlog1py(Pointwise):

@@ -75,7 +75,7 @@ class OperatorMethods(OpMethods):
 
     __radd__, __rmul__ = __add__, __mul__
     __sub__, __rsub__ = operator(arithmetic.sub), operator(arithmetic.rsub)
-    __truediv__, __rtruediv__ = operator(division.div), reflected(division.div)
+    __truediv__, __rtruediv__ = operator(division.div), operator(division.rdiv)
     __floordiv__, __rfloordiv__ = operator(division.floor_divide), reflected(division.floor_divide)
     __mod__, __rmod__ = operator(division.remainder), reflected(division.remainder)
     __pow__, __rpow__ = operator(arithmetic.pow), reflected(arithmetic.pow)
