@@ -124,6 +124,8 @@ def _pooled(table: Tensor, weights: Tensor | None, rows: Array, bag_of: Array, b
             places = where(is_found, wrap(np.arange(len(rows), like=rows)[:, None]), len(rows))
             first = index_reduce(start.long(), 0, wrap(bag_of), places, "amin", include_self=False)
             found = gather(values, 0, first)
+        elif values.requires_grad:
+            found = found + values.sum()  # 0, with a gradient
         has_rows = np.bincount(bag_of, minlength=bags) > 0
         return where(wrap(has_rows[:, None]), found, 0.0)
     ones = filled(len(rows), 1, table.array.dtype, table.array)

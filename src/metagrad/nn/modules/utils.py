@@ -44,4 +44,7 @@ def type_name(value: Any) -> str:
     >>> type_name(3), type_name(ones(1).double()).split(".")[-1]
     ('int', 'DoubleTensor')
     """
-    return str(value.type()) if isinstance(value, Variable) else type(value).__name__  # type: ignore[attr-defined]
+    if isinstance(value, Variable):
+        return str(value.type())  # type: ignore[attr-defined]
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
