@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
+from metagrad.kernels import differences, tuning
 
 RNG = np.random.default_rng(0)
 THRESHOLDS = ("COMPILED_WORTH",)
@@ -71,3 +72,22 @@ def test_images_of_one_channel_stay_in_their_format():
     x = metagrad.zeros(8, 1, 200, 200).to(memory_format=metagrad.channels_last)
     assert x.diff(dim=2).stride() == (39800, 1, 200, 1)
     assert metagrad.nn.functional.pad(x, (1, 1, 1, 1)).stride() == (40804, 1, 202, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "complex64"])
+@pytest.mark.parametrize(("shape", "dim"), [case for case in CASES if 0 not in case[0]])
+def test_large_arrays_by_all_threads(monkeypatch, shape, dim, dtype, threads):
+    """As without compiled loops."""
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 2)
+    monkeypatch.setattr(differences, "use_compiled", lambda x: False)
+    x = (RNG.standard_normal(shape) * 3).astype(dtype)
+    for a in (x, x.T.copy().T):
+        found = metagrad.diff(metagrad.from_numpy(a), dim=dim)
+        np.testing.assert_array_equal(found.numpy(), np.diff(a, axis=dim))
+    if dtype[0] in "fc" and shape[dim] > 1:
+        g = np.diff(x, axis=dim)
+        leaf = metagrad.tensor(x, requires_grad=True)
+        metagrad.diff(leaf, dim=dim).backward(metagrad.tensor(g))
+        edges = [(0, 0)] * x.ndim
+        edges[dim] = (1, 1)
+        np.testing.assert_array_equal(leaf.grad.numpy(), -np.diff(np.pad(g, edges), axis=dim))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import padding
+from metagrad.kernels import padding, tuning
 
 F = metagrad.nn.functional
 RNG = np.random.default_rng(0)
@@ -90,3 +90,20 @@ def test_a_run_is_the_longest_of_positions_that_follow_each_other():
         (0, 0, 0): (0, 1),
     }.items():
         assert padding._run(np.array(columns)) == run
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_repeated_around_large_arrays_is_copied_from_within(monkeypatch, case, mode):
+    """As without compiled loops: the middle at once, then the margins; and the gradient."""
+    shape, widths = CASES[case]
+    x, found = RNG.standard_normal(shape), []
+    monkeypatch.setattr(padding, "moves_by_loop", lambda x: False)
+    for least in (1 << 40, 1):
+        monkeypatch.setattr(tuning, "POINTWISE_LARGE", least)
+        leaf = metagrad.tensor(x, requires_grad=True)
+        y = F.pad(leaf, widths, mode)
+        y.backward(metagrad.tensor(np.cos(np.arange(y.numel()))).reshape(y.shape))
+        found.append((y.detach().numpy(), leaf.grad.numpy()))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-12, atol=1e-12)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import tuning
+from metagrad.kernels import fusion, tuning
+from metagrad.kernels.compiled import choice
 from metagrad.kernels.quicker import exponential, quickest, remainder
 
 RNG = np.random.default_rng(0)
@@ -137,3 +138,20 @@ def test_truths(ufunc, dtype):
     np.testing.assert_array_equal(found, ufunc(x, y))
     quickest(ufunc)(x, y[:1], out=found)
     np.testing.assert_array_equal(found, ufunc(x, y[:1]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("settings", [{}, {"nan": 0.5}, {"nan": -1.0, "posinf": 2.0, "neginf": -0.0}])
+def test_numbers_for_nan_in_chunks(monkeypatch, dtype, settings):
+    """Chunks of finite numbers stay as they are; noted down once, and done again by plan."""
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 4)
+    monkeypatch.setattr(fusion, "available", lambda: False)
+    monkeypatch.setattr(choice, "available", lambda: False)
+    for ends in ((), (np.nan, np.inf, -np.inf, -0.0), (np.inf,), (np.nan,)):
+        x = RNG.standard_normal((5, 9)).astype(dtype)
+        x.reshape(-1)[: len(ends)] = ends
+        expected = np.nan_to_num(x, **settings)
+        assert metagrad.nan_to_num(metagrad.from_numpy(x), **settings).numpy().tobytes() == expected.tobytes()
+        a = metagrad.tensor(x, requires_grad=True)
+        a.nan_to_num(**settings).sum().backward()
+        np.testing.assert_array_equal(a.grad.numpy(), np.isfinite(x))

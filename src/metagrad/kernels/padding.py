@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import gathering, padding
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.copying import assign, copied_in_order
 from metagrad.kernels.gathering import in_bits, moves_by_loop
 
 
@@ -65,6 +67,59 @@ def folded(g: Array, positions: Sequence[Array], shape: Sequence[int]) -> Array:
     whole = [following, g.reshape(len(rows), -1), columns]
     spread(padding.folded_rows, [to, first], whole, _run(columns), elements=g.size)
     return y
+
+
+# ------------------------------------------------ without loops
+
+
+def padded_from_inside(x: Array, positions: Sequence[Array]) -> Array | None:
+    """``padded`` of a large array whose elements all stand in the result, around them what is repeated; None for others.
+
+    >>> padded_from_inside(np.array([1, 2, 3]), [np.array([1, 0, 1, 2])]) is None
+    True
+    """
+    inside = _inside(x, positions, x.shape)
+    if inside is None:
+        return None
+    y = np.empty([len(p) for p in positions], x.dtype)
+    assign(y[inside], x)
+    for _, whole, d in _margins(inside, positions):
+        for margin in (slice(0, inside[d].start), slice(inside[d].stop, None)):
+            y[whole(margin)] = y[whole(inside[d].start + positions[d][margin])]
+    return y
+
+
+def folded_by_margins(g: Array, positions: Sequence[Array], shape: Sequence[int]) -> Array | None:
+    """The transpose of ``padded_from_inside``: what stands in the margins is added to what it repeats."""
+    inside = _inside(g, positions, shape)
+    if inside is None or g.dtype.char not in "fd":
+        return None
+    y = copied_in_order(g)
+    for n, whole, d in reversed(_margins(inside, positions)):
+        for k in (*range(inside[d].start), *range(inside[d].start + n, len(positions[d]))):
+            y[whole(inside[d].start + positions[d][k])] += y[whole(k)]
+    return copied_in_order(y[inside])
+
+
+def _inside(x: Array, positions: Sequence[Array], shape: Sequence[int]) -> tuple[slice, ...] | None:
+    """Where all elements of what is padded stand in the result, in their order; x: the larger or the smaller of both arrays."""
+    if x.__class__ is not np.ndarray or x.size < tuning.POINTWISE_LARGE or not x.flags.c_contiguous or 0 in shape:
+        return None
+    if channels_behind(x) != tuple(range(x.ndim)):
+        return None
+    runs = [_run(p) for p in positions]
+    if not all(b - a == n and p[a] == 0 for (a, b), p, n in zip(runs, positions, shape, strict=True)):
+        return None
+    return tuple([slice(a, b) for a, b in runs])
+
+
+def _margins(inside: tuple[slice, ...], positions: Sequence[Array]) -> list[tuple[int, Callable[[Any], Any], int]]:
+    """The dimensions that have margins: how much is inside, what makes an index along them an index of the array, their number."""
+    return [
+        (s.stop - s.start, lambda i, d=d: (slice(None),) * d + (i,) + inside[d + 1 :], d)  # type: ignore[misc]
+        for d, (s, p) in enumerate(zip(inside, positions, strict=True))
+        if s.stop - s.start < len(p)
+    ]
 
 
 def _numbers(positions: Sequence[Array], shape: Sequence[int]) -> list[Array]:

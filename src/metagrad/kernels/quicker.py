@@ -207,6 +207,17 @@ def exponential(x: Array, factor: float = 1.0, out: Array | None = None) -> Arra
     return np.exp(scaled) if out is None else np.exp(scaled, out=out)
 
 
+def without_nan(x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
+    """``np.nan_to_num``: of finite numbers, which their extremes tell, the numbers themselves.
+
+    >>> without_nan(np.array([1.0, np.nan]), 0.5, None, None).tolist()
+    [1.0, 0.5]
+    """
+    if x.size and x.min() > -np.inf and x.max() < np.inf:  # nan is not, either
+        return x
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
 def _of_truths(ufunc: np.ufunc, join: np.ufunc, x: Array | Number, y: Array | Number, out: Array) -> None:
     """A logical ufunc, of floats by what their comparisons with 0 are joined to."""
     if out.dtype == bool and all(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in (x, y)):

@@ -30,8 +30,13 @@ def ramp(count: int, by: float, first: float, dtype: np.dtype[Any]) -> Array:
         map_chunks(lambda s: loop(y[s], s.start, *numbers), some)
         return y
     indices = np.arange(tuning.RAMP_CHUNK)
+    if isinstance(by * first, int):  # exact, so that one sum for each is enough
+        indices *= int(by)
 
     def by_numpy(s: slice) -> None:
+        if isinstance(by * first, int):
+            np.add(indices[: s.stop - s.start], int(s.start * by + first), out=y[s], casting="unsafe")
+            return
         some = indices[: s.stop - s.start] + s.start
         some = np.multiply(some, numbers[0])
         y[s] = np.add(some, numbers[1], out=some)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,8 @@ from metagrad.base import dtypes, results
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.fusion import as_one_step, noted_for_numpy
+from metagrad.kernels.quicker import without_nan
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
@@ -44,6 +47,8 @@ class NanToNum(Pointwise):
             self.finite = np.isfinite(x)
         if x.dtype.kind != "f":
             return laid_out_by(np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), x)
+        if noted_for_numpy(x):
+            return as_one_step(functools.partial(without_nan, nan=nan, posinf=posinf, neginf=neginf), x)
         most = np.finfo(x.dtype).max
         y = np.clip(x, -most, most)
         if posinf is not None:

@@ -15,10 +15,13 @@ from metagrad.base import dtypes
 from metagrad.base.channels_last import laid_out_as
 from metagrad.base.typing import Array, Dims, Number, Operand
 from metagrad.kernels import differences
+from metagrad.kernels.copying import joined
+from metagrad.kernels.one_call import in_parts
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.pointwise.arithmetic import sub
+from metagrad.ops.pointwise.chunked import is_large
 from metagrad.ops.pointwise.comparison import logical_xor
 from metagrad.ops.reduce.cumulative import cumsum
 from metagrad.ops.reduce.reduction import sum as total
@@ -39,7 +42,9 @@ class Diff(Function):
         if differences.fits(x):
             return differences.differences(x, axis)
         before = (slice(None),) * axis
-        return laid_out_as(x[(*before, slice(1, None))] - x[(*before, slice(None, -1))], x)
+        later, earlier = x[(*before, slice(1, None))], x[(*before, slice(None, -1))]
+        y = in_parts(np.subtract, [later, earlier]) if is_large(x) else None
+        return laid_out_as(later - earlier if y is None else y, x)
 
     def backward(self, grad: Array) -> Array:
         if differences.fits(grad):
@@ -47,7 +52,9 @@ class Diff(Function):
         before = (slice(None),) * self.axis
         first, last = (slice(None, 1), slice(None, -1)), (slice(-1, None), slice(1, None))
         (a, b), (c, d) = ([grad[(*before, s)] for s in pair] for pair in (first, last))
-        return np.concatenate([-a, b - d, c], self.axis)
+        inner = in_parts(np.subtract, [b, d]) if is_large(grad) else None
+        parts = [-a, b - d if inner is None else inner, c]
+        return joined(parts, self.axis) if isinstance(grad, np.ndarray) else np.concatenate(parts, self.axis)
 
 
 def _cut(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
@@ -78,12 +85,12 @@ def diff(
     if n < 0:
         raise RuntimeError(f"diff: order must be non-negative but got {n}")
     axis = dimension(dim, ndim)
-    joined = [x for x in (prepend, input, append) if x is not None]
-    if any(x.array.ndim != ndim for x in joined):
+    given = [x for x in (prepend, input, append) if x is not None]
+    if any(x.array.ndim != ndim for x in given):
         raise RuntimeError(f"diff expects prepend or append to be the same dimension as input, {ndim}")
     if not n:
         return input.clone()
-    x = cat(joined, axis) if len(joined) > 1 else input
+    x = cat(given, axis) if len(given) > 1 else input
     for _ in range(min(n, x.array.shape[axis])):
         if x.dtype is dtypes.bool_ or x.array.shape[axis] < 2:
             step = logical_xor if x.dtype is dtypes.bool_ else sub

@@ -63,6 +63,9 @@ class PadFromInside(Function):
         self.positions, self.shape_of_x = positions, x.shape
         if padding.fits(x):
             return padding.padded(x, positions)
+        y = padding.padded_from_inside(x, positions)
+        if y is not None:
+            return y
         for d, p in enumerate(positions):
             if _moves(p, x.shape[d]):
                 places: Array = beside(p, x)
@@ -80,6 +83,9 @@ class FoldInside(Function):
         self.positions = positions
         if padding.folds(x):
             return padding.folded(x, positions, shape)
+        found = padding.folded_by_margins(x, positions, shape)
+        if found is not None:
+            return found
         for d, (p, n) in enumerate(zip(positions, shape, strict=True)):
             if _moves(p, n):
                 x = np.moveaxis(x, d, 0)
