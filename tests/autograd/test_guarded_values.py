@@ -66,6 +66,8 @@ CASES = {
     "nextafter": (lambda lib, x, y: lib.nextafter(x, y), lambda lib: lib.ones(3), True, "x other"),
     "complex": (lambda lib, x, y: lib.complex(x, y).real, lambda lib: lib.ones(3), True, "x"),
     "polar": (lambda lib, x, y: lib.polar(x, y).real * 1, lambda lib: lib.ones(3), True, ""),
+    "copysign": (lambda lib, x, y: lib.copysign(x, y), lambda lib: lib.ones(3), True, "x result"),
+    "copysign by the sign": (lambda lib, x, y: lib.copysign(y, x), lambda lib: lib.ones(3), True, "result"),
     "sgn": (lambda lib, x, _: lib.sgn(x), index, True, "x result"),
     "cross": (lambda lib, x, y: lib.linalg.cross(x, y), lambda lib: lib.ones(3), True, "other"),
     "combinations": (lambda lib, x, _: lib.combinations(x), index, True, "x"),

@@ -147,12 +147,14 @@ def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 class Copysign(Pointwise):
     """z = |x| with the sign of y;   ∂L/∂x = ∂L/∂z · z / x (0 at 0),   ∂L/∂y = 0."""
 
-    guards = (0, OUTPUT)
+    guards: tuple[int, ...] = (0, OUTPUT)
     flat_in = (0,)
 
     def forward(self, x: Array, y: Array) -> Array:
         z = np.copysign(x, y)
-        if self.needs[0]:
+        if not self.needs[0]:
+            self.guards = (OUTPUT,)
+        else:
             self.turn = np.where(x == 0, 0, z / np.where(x == 0, 1, x)).astype(z.dtype, copy=False)
         return z
 
