@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import typing
 
 import numpy as np
 import pytest
@@ -226,3 +227,16 @@ def test_summaries_of_settings_are_written_as_lightnings_logger_writes_them(tmp_
     writer.close()
     (file,) = tmp_path.iterdir()
     assert b"rate" in file.read_bytes()
+
+
+@pytest.mark.oracle
+def test_names_of_sizes_mean_what_they_mean_in_pytorch(torch):
+    from torch.nn import common_types as theirs
+
+    from metagrad.nn import common_types as ours
+
+    names = [name for name in vars(theirs) if name.endswith("_t")]
+    assert len(names) == 22
+    for name in names:
+        mine, right = (typing.get_args(getattr(library, name)) for library in (ours, theirs))
+        assert str(mine).replace("metagrad.tensors.tensor.Tensor", "torch.Tensor") == str(right) != "()", name

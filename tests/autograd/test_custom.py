@@ -68,6 +68,7 @@ def test_a_saved_output_is_joined_to_the_graph_while_backward_runs(lib):
     assert seen == [(True, True), (True, False), (False, False), (False, False)]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own, where it begins with forward mode
 def test_a_function_without_tangents_says_so(lib):
     with pytest.raises(NotImplementedError, match="You must implement the jvp function"):
         lib.autograd.Function.jvp(None, lib.ones(1))
