@@ -434,7 +434,7 @@ near(torch.linalg.eigvalsh(frame.T @ torch.diag(torch.tensor([4.0, 3.0, 2.0, 1.0
 """,
     "transformers": """
 import os, tempfile
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="disabled")
 import numpy as np
 from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from transformers import T5Config, T5ForConditionalGeneration
@@ -463,6 +463,20 @@ where = tempfile.mkdtemp()
 bert.save_pretrained(where)
 again = BertForSequenceClassification.from_pretrained(where).eval()
 near(again(ids).logits, bert(ids).logits)
+torch.manual_seed(0)
+from transformers import Trainer, TrainingArguments
+examples = [{"input_ids": torch.arange(6) * (i + 3) % 50, "labels": torch.arange(6) * (i + 3) % 50} for i in range(16)]
+model = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=16, n_layer=1, n_head=2, n_positions=16))
+settings = {"per_device_train_batch_size": 4, "learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.01, "logging_steps": 2}
+settings |= {"report_to": [], "use_cpu": True, "disable_tqdm": True, "save_strategy": "epoch"}
+where = tempfile.mkdtemp()
+trainer = Trainer(model, TrainingArguments(where, num_train_epochs=2, **settings), train_dataset=examples)
+trainer.train()
+found = [step["loss"] for step in trainer.state.log_history if "loss" in step]
+again = Trainer(model, TrainingArguments(where, num_train_epochs=3, **settings), train_dataset=examples)
+again.train(resume_from_checkpoint=True)
+found.append(again.evaluate(examples)["eval_loss"])
+near(torch.tensor(found), [3.26241, 3.26831, 3.14674, 3.15671, 3.04524], 1e-4)
 """,
     "kornia": """
 import kornia
@@ -759,6 +773,112 @@ for _ in range(3):
     losses[-1].backward()
     optimizer.step()
 near(torch.stack(losses), [1.723861, 1.535407, 1.332894], 1e-4)
+""",
+    "pytorch_optimizer": """
+import pytorch_optimizer
+x, y = torch.arange(32.0).sin().reshape(8, 4), torch.arange(32.0).cos().reshape(8, 4)
+kinds = "adabelief adamp adan came diffgrad lion madgrad prodigy schedulefreeadamw soap sophiah tiger".split()
+found = []
+for kind in kinds:
+    torch.manual_seed(1)
+    model = nn.Linear(4, 4)
+    optimizer = pytorch_optimizer.load_optimizer(kind)(model.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(x), y)
+        loss.backward(create_graph=kind == "sophiah")
+        optimizer.step()
+    found.append(loss.detach())
+right = [0.440472, 0.446608, 0.446508, 0.119296, 0.467582, 0.446495, 0.475564, 0.4916, 0.456557, 0.48011, 0.491133, 0.446479]
+near(torch.stack(found), right, 1e-4)
+""",
+    "torchsde": """
+import torchsde
+class Equation(nn.Module):
+    noise_type, sde_type = "diagonal", "ito"
+    def __init__(self):
+        super().__init__()
+        self.drift, self.noise = nn.Linear(3, 3), nn.Linear(3, 3)
+    def f(self, t, y):
+        return torch.tanh(self.drift(y))
+    def g(self, t, y):
+        return torch.sigmoid(self.noise(y))
+equation, start, times, found = Equation(), torch.full((4, 3), 0.1), torch.linspace(0, 1, 5), []
+for solve, method in ((torchsde.sdeint, "euler"), (torchsde.sdeint_adjoint, "milstein")):
+    equation.zero_grad()
+    path = torchsde.BrownianInterval(0.0, 1.0, size=(4, 3), entropy=7)
+    ends = solve(equation, start, times, bm=path, method=method, dt=0.1)[-1]
+    ends.sum().backward()
+    found += [ends.sum(), equation.drift.weight.grad.sum(), equation.noise.bias.grad.sum()]
+near(torch.stack(found), [-0.1134, 0.973441, -0.122228, -0.050573, 0.585311, -0.181267], 1e-4)
+""",
+    "nflows": """
+from nflows import distributions, flows, transforms
+steps = [
+    transforms.ReversePermutation(2), transforms.MaskedAffineAutoregressiveTransform(2, 4),
+    transforms.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(2, 8, tails="linear", tail_bound=3.0),
+]
+flow = flows.Flow(transforms.CompositeTransform(steps), distributions.StandardNormal([2]))
+optimizer, x, losses = torch.optim.Adam(flow.parameters(), lr=0.05), torch.randn(16, 2), []
+for _ in range(4):
+    optimizer.zero_grad()
+    losses.append(-flow.log_prob(x).mean())
+    losses[-1].backward()
+    optimizer.step()
+there, logarithm = flow._transform(x)
+near(flow._transform.inverse(there)[0], x, 1e-3)
+near(torch.stack(losses), [4.01031, 3.57775, 2.83489, 3.04409], 1e-4)
+""",
+    "geomloss": """
+from geomloss import SamplesLoss
+x, y = torch.rand(10, 2, requires_grad=True), torch.rand(12, 2)
+found = []
+for kind, blur in (("sinkhorn", 0.05), ("gaussian", 0.5), ("energy", 0.5), ("laplacian", 0.5)):
+    loss = SamplesLoss(kind, blur=blur)(x, y)
+    (slope,) = torch.autograd.grad(loss, x)
+    found += [loss, slope.abs().sum()]
+near(torch.stack(found), [0.045297, 0.26288, 0.026918, 0.259858, 0.033598, 0.286015, 0.045687, 0.338766], 1e-4)
+""",
+    "autoray": """
+import autoray
+from torch.nn.modules.linear import Linear
+x = torch.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+assert [autoray.infer_backend(value) for value in (x, nn.Parameter(x.detach()), 1.0)] == ["torch", "torch", "builtins"]
+assert Linear.__module__ == type(nn.Linear(1, 1)).__module__ == "torch.nn.modules.linear"
+values = autoray.do("linalg.eigvalsh", x)
+autoray.do("sum", autoray.do("einsum", "ab,b->a", x, values)).backward()
+found = torch.cat([values, x.grad.reshape(-1), autoray.do('array', autoray.to_numpy(x.detach()), like='torch').sum()[None]])
+near(found, [1.38197, 3.61803, 4.65836, 4.06525, 1.82918, 7.34164, 7.0], 1e-4)
+""",
+    "xitorch": """
+import xitorch, xitorch.integrate, xitorch.linalg, xitorch.optimize
+matrix = torch.diag(torch.arange(1.0, 6).double()) + 0.1
+operator = xitorch.LinearOperator.m(matrix)
+a = torch.tensor([2.0, 10.0], dtype=torch.double, requires_grad=True)
+root = xitorch.optimize.rootfinder(lambda y, a: y**3 + y - a, torch.ones(2).double(), (a,))
+root.sum().backward()
+area = xitorch.integrate.quad(lambda x, a: torch.exp(-a * x), 0.0, 1.0, params=(a.detach(),))
+solved = xitorch.linalg.solve(operator, torch.ones(5, 1).double())[:, 0]
+found = torch.cat([xitorch.linalg.symeig(operator, 2)[0], solved, root, a.grad, area])
+right = [1.08191, 2.0905, 0.814111, 0.407056, 0.27137, 0.203528, 0.162822, 1.0, 2.0, 0.25, 0.0769231, 0.432332, 0.0999955]
+near(found, right, 1e-4)
+""",
+    "roma": """
+import roma
+q = roma.random_unitquat(3)
+turned = roma.unitquat_to_rotmat(q)
+vectors = roma.rotmat_to_rotvec(turned)
+near(roma.rotvec_to_rotmat(vectors), turned)
+m = torch.arange(18.0).sin().reshape(2, 3, 3).requires_grad_()
+nearest = roma.special_procrustes(m)
+nearest[:, 0].sum().backward()
+x = torch.arange(15.0).cos().reshape(5, 3)
+rotation, shift = roma.rigid_points_registration(x, x @ turned[0].T + 2)
+near(rotation, turned[0], 1e-4)
+between = roma.rotmat_slerp(turned[0], turned[1], torch.tensor(0.3))[0]
+right = [-1.16482, -1.06621, -0.0974957, 0.279175, 0.959872, 0.0265922, 0.691354, -0.038395, 0.519452]
+right += [0.488128, 0.611963, -0.62228, 2.0, 2.0, 2.0]
+near(torch.cat([vectors[0], nearest[0, 0], m.grad[1, 2], between, shift]), right, 1e-4)
 """,
 }
 

@@ -202,6 +202,13 @@ def test_kinds_of_modules_that_quantize_are_there_to_ask_for():
         ObserverBase(mg.float32)
 
 
+def test_a_mode_that_is_never_entered_may_be_left():
+    from metagrad._subclasses.fake_tensor import unset_fake_temporarily
+
+    with unset_fake_temporarily():
+        assert mg.ones(1).item() == 1.0
+
+
 def test_extensions_are_imported_and_not_built():
     from metagrad.utils.cpp_extension import CUDA_HOME, BuildExtension, load
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
-__all__ = ["FakeTensor", "FakeTensorMode", "get_proxy_mode", "is_fake"]
+__all__ = ["FakeTensor", "FakeTensorMode", "get_proxy_mode", "is_fake", "unset_fake_temporarily"]
 
 
 class FakeTensor:
     """The class of tensors that stand for others while a program is traced. There are none."""
+
+
+unset_fake_temporarily = nullcontext  # where there is no mode, none is left for a while
 
 
 class FakeTensorMode:
