@@ -209,8 +209,10 @@ def test_derivatives(row, call, layout):
         return
     assert differentiable or not made.leaves or not any(r.dtype.category >= 2 for r in found), "no result requires grad"
     if differentiable and all(r.dtype in (metagrad.float64, metagrad.complex128) for r in differentiable):
-        assert gradcheck(results, tuple(made.leaves))
-        assert gradgradcheck(results, tuple(made.leaves))
+        leaves, size = tuple(made.leaves), sum(leaf.numel() for leaf in made.leaves)
+        # in random directions, where Jacobians are so large that they would take minutes
+        assert gradcheck(results, leaves, fast_mode=size * sum(r.numel() for r in differentiable) > 100_000)
+        assert gradgradcheck(results, leaves, fast_mode=size > 24)
 
 
 # ------------------------------------------------ in place
