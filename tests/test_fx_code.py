@@ -230,3 +230,15 @@ def test_methods_written_in_python_hand_on_their_defaults(lib):
         ("split", 2, {"dim": 0}),
         ("sum", 2, {}),
     ]
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_layers_that_are_one_function_call_it(lib):
+    lib = pytest.importorskip(lib)
+
+    class Within(lib.fx.Tracer):
+        def is_leaf_module(self, m, module_qualified_name):
+            return False
+
+    steps = list(Within().trace(lib.nn.Sequential(lib.nn.Tanh(), lib.nn.Sigmoid(), lib.nn.ReLU())).nodes)[1:-1]
+    assert [(n.op, n.name) for n in steps] == [("call_function", name) for name in ("tanh", "sigmoid", "relu")]

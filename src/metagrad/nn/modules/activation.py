@@ -9,6 +9,8 @@ from metagrad.nn.modules.attention import MultiheadAttention as MultiheadAttenti
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.ops.create.creation import empty
+from metagrad.ops.pointwise.activation import sigmoid  # not of nn.functional: those are a method's call in a graph
+from metagrad.ops.pointwise.hyperbolic import tanh
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
@@ -34,7 +36,7 @@ class Sigmoid(Elementwise):
 
     def forward(self, input: Tensor) -> Tensor:
         """σ(x)."""
-        return F.sigmoid(input)
+        return sigmoid(input)
 
 
 class Tanh(Elementwise):
@@ -42,7 +44,7 @@ class Tanh(Elementwise):
 
     def forward(self, input: Tensor) -> Tensor:
         """Hyperbolic tangent."""
-        return F.tanh(input)
+        return tanh(input)
 
 
 class _InPlace(Elementwise):
