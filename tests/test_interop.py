@@ -176,3 +176,16 @@ def test_where_of_a_ufunc_may_be_a_tensor():
     np.multiply(w, 3, out=y, where=metagrad.tensor([True, False, True]))
     y.sum().backward()
     assert y.tolist() == [3, 0, 3] and w.grad.tolist() == [3, 0, 3]
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_dlpack_takes_a_device_and_bfloat16(lib):
+    lib = pytest.importorskip(lib)
+    x = np.arange(3)
+    shared = lib.from_dlpack(x, device="cpu", copy=False)
+    shared[0] = 7
+    assert x.tolist() == [7, 1, 2] and lib.from_dlpack(x, copy=True).data_ptr() != x.ctypes.data
+    half = lib.ones(2, dtype=lib.bfloat16)
+    again = lib.from_dlpack(half)
+    again[0] = 3
+    assert again.dtype == lib.bfloat16 and half.tolist() == [3.0, 1.0]

@@ -42,6 +42,8 @@ def get_total_norm(
     p, arrays = float(norm_type), [a.astype(np.float32) if a.dtype.char in "eE" else a for a in given]
     if math.isinf(p):
         outermost = np.max if p > 0 else np.min
+        if not all(a.size for a in arrays):
+            raise RuntimeError("the infinity norm of an empty tensor cannot be computed, for it has no identity")
         norms = [outermost(np.abs(a)) for a in arrays]
         total = norms[0] if len(norms) == 1 else outermost(np.stack(norms))
     elif p == 2:

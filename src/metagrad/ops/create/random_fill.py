@@ -180,6 +180,7 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
     >>> metagrad.empty(2).bernoulli_(1.0)
     tensor([1., 1.])
     """
+    refuse("bernoulli_", input, "c")
     chance = move(p.array, of_array(input.array)) if isinstance(p, Variable) else p
     if looks_at(chance) and np.any((chance < 0) | (chance > 1)):
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
-from metagrad.base.device import require_cupy
+from metagrad.base.device import device as Device
+from metagrad.base.device import move, require_cupy
 from metagrad.base.dtypes import scalar_name
-from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn_once
 from metagrad.ops.create.from_data import as_tensor
 
@@ -94,8 +95,10 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     return wrap(ndarray)
 
 
-def from_dlpack(ext_tensor: Any, *, copy: bool | None = None) -> Tensor:
+def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares memory with another library's, through the DLPack protocol. copy: True for memory of its own.
+
+    device: where it is moved, if it is not there.
 
     A GPU's memory stays there: what that library does on its stream is done before what is done here.
 
@@ -107,10 +110,19 @@ def from_dlpack(ext_tensor: Any, *, copy: bool | None = None) -> Tensor:
     """
     if not hasattr(ext_tensor, "__dlpack__"):
         array = _writable(np.from_dlpack(_Capsule(ext_tensor)))
-        return wrap(array.copy() if copy else array)
+        return _placed(array, device, copy)
+    if isinstance(ext_tensor, Variable) and ext_tensor.array.dtype.kind == "V":  # NumPy's protocol has no bfloat16
+        return _placed(ext_tensor.array, device, copy)
     on_gpu = hasattr(ext_tensor, "__dlpack_device__") and int(ext_tensor.__dlpack_device__()[0]) == _CUDA
     array = (require_cupy("cuda") if on_gpu else np).from_dlpack(ext_tensor)  # they ask for it on their current stream
-    return wrap(array.copy() if copy else array)
+    return _placed(array, device, copy)
+
+
+def _placed(array: Array, device: DeviceLike, copy: bool | None) -> Tensor:
+    moved = array if device is None else move(array, Device(device))
+    if moved is not array and copy is False:
+        raise ValueError(f"from_dlpack: memory cannot be shared with the device {device}")
+    return wrap(moved.copy() if copy and moved is array else moved)
 
 
 def _writable(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -29,7 +29,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 @asks_for_tensors
-def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
+def einsum(equation: str | Tensor = "", *operands: Any) -> Tensor:
     """Σ of products of elements, by a formula of dimensions: "ik,kj->ij" is a product of matrices.
 
     Each operand's dimensions have letters; those with the same letter run together, those that are not in the result
@@ -44,6 +44,10 @@ def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     >>> metagrad.einsum("ii->", a)
     tensor(5)
     """
+    if not operands:
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or an operand and its subscripts"
+        )
     if isinstance(equation, Variable):
         equation, operands = _from_lists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):

@@ -64,7 +64,7 @@ class Unbind(Function):
 @asks_for_tensors
 def split(
     tensor: Tensor,
-    split_size_or_sections: int | Sequence[int] = (),
+    split_size_or_sections: int | Sequence[int] | None = None,
     dim: int = 0,
     *,
     split_size: int | Sequence[int] | None = None,
@@ -90,8 +90,10 @@ def split(
         if size < 0 or (size == 0 and n):
             raise RuntimeError(f"split expects split_size to be positive, got {size}")
         sizes = [min(size, n - start) for start in range(0, n, size)] if n else [0]
+    elif split_size_or_sections is None:
+        raise TypeError("split() missing 1 required positional argument: 'split_size_or_sections'")
     else:
-        sizes = [int(size) for size in split_size_or_sections]
+        sizes = [operator.index(size) for size in split_size_or_sections]
         if sum(sizes) != n or any(size < 0 for size in sizes):
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
     before, ends = (slice(None),) * d, itertools.accumulate(sizes)
