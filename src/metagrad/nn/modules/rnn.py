@@ -25,7 +25,7 @@ from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, OneSequence, plain_layer
 from metagrad.nn.functional.dropouts import dropout
 from metagrad.nn.modules.module import Module
-from metagrad.nn.modules.rnn_checks import RecurrentChecks, check_together
+from metagrad.nn.modules.rnn_checks import RecurrentChecks, check_together, no_pair
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
 from metagrad.nn.utils.rnn import PackedSequence, reordered
@@ -348,11 +348,6 @@ class RNN(RNNBase):
         return output, h
 
 
-def _no_pair(n: int) -> str:
-    batched = "unbatched" if n == 2 else "batched"
-    return f"For {batched} {n}-D input, hx and cx should also be {n}-D: LSTM takes a pair (h_0, c_0)"
-
-
 class LSTM(RNNBase):
     """Long short-term memory (Hochreiter and Schmidhuber 1997), with an optional projection (Sak et al. 2014).
 
@@ -374,7 +369,7 @@ class LSTM(RNNBase):
     def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
         """(output, (h_n, c_n)). Raises RuntimeError for an initial state that is no pair."""
         if hx is not None and (isinstance(hx, Tensor) or len(hx) != 2):
-            raise RuntimeError(_no_pair(input.data.ndim + 1 if isinstance(input, PackedSequence) else input.ndim))
+            raise RuntimeError(no_pair(input.data.ndim + 1 if isinstance(input, PackedSequence) else input.ndim))
         output, (h, c) = self._run(input, hx)
         return output, (h, c)
 

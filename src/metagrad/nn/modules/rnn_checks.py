@@ -17,6 +17,12 @@ def check_together(x: Tensor, other: Tensor, what: str) -> None:
         )
 
 
+def no_pair(n: int) -> str:
+    """What is said where an LSTM's state is no pair, beside an input of n dimensions."""
+    batched = "unbatched" if n == 2 else "batched"
+    return f"For {batched} {n}-D input, hx and cx should also be {n}-D: LSTM takes a pair (h_0, c_0)"
+
+
 class RecurrentChecks:
     """The methods, for ``RNNBase``. Inputs are packed, (N, I), where ``batch_sizes`` are given, else (T, B, I) or (B, T, I)."""
 
