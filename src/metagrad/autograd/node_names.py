@@ -133,14 +133,6 @@ def _shape_in(edge: Any) -> tuple[int, ...]:
     return tuple(edge.array.shape if hasattr(edge, "array") else edge.shape)
 
 
-def _reshaped(node: Any) -> str:
-    """An extent of 1 more is ``unsqueeze``'s, fewer are ``squeeze``'s."""
-    old, new = tuple(node.old), tuple(node.shape)
-    if [n for n in old if n != 1] != [n for n in new if n != 1] or len(old) == len(new):
-        return "View"
-    return "Squeeze" if len(new) < len(old) else "Unsqueeze" if len(new) == len(old) + 1 else "View"
-
-
 def _chosen(node: Any) -> str:
     """One number in the place of some elements is ``masked_fill``'s."""
     _, x, y = node.edges
@@ -168,7 +160,7 @@ _BY_STATE: dict[str, Callable[[Any], str]] = {
     "Linear": _affine, "LogBase": lambda node: f"Log{node.base:.0f}", "Matmul": _product,
     "MaxPool": lambda node: "Squeeze" if len(node.axes) == 1 else f"MaxPool{len(node.axes)}DWithIndices",
     "Mean": _reduced, "Prod": _reduced, "Polygamma": lambda node: "Polygamma" if node.n else "Digamma",
-    "Pow": _power, "Reshape": _reshaped, "Slice": _sliced, "Step": _of_ufunc, "Sum": _reduced, "Unfold": _unfolded,
+    "Pow": _power, "Slice": _sliced, "Step": _of_ufunc, "Sum": _reduced, "Unfold": _unfolded,
     "Where": _chosen,
 }  # fmt: skip
 

@@ -188,7 +188,7 @@ def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     >>> metagrad.atleast_2d(metagrad.tensor([1, 2]))
     tensor([[1, 2]])
     """
-    return _each(lambda x: x if x.array.ndim > 1 else reshape(x, 1, x.array.size), tensors)
+    return _each(lambda x: x if x.array.ndim > 1 else unsqueeze(x, 0) if x.array.ndim else reshape(x, 1, 1), tensors)
 
 
 @asks_for_tensors
