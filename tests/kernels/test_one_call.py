@@ -172,3 +172,23 @@ def test_filled_with_an_integer(value):
     found = metagrad.full((5, 9), value, dtype=metagrad.int64)
     assert found.tolist() == [[int(value)] * 9] * 5
     assert metagrad.zeros(5, 9, dtype=metagrad.int64).fill_(value).tolist() == found.tolist()
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum", "atan2", "copysign", "hypot"])
+def test_gradients_of_a_row_and_a_column(monkeypatch, name):
+    """Neither has the shape of the other: their products with the gradient are computed in parts, which nobody sees."""
+    row, column = RNG.random((1, 9)) + 0.5, RNG.random((5, 1)) + 0.5
+    g = RNG.random((5, 9))
+
+    def gradients():
+        a, b = metagrad.tensor(row, requires_grad=True), metagrad.tensor(column, requires_grad=True)
+        getattr(metagrad, name)(a, b).backward(metagrad.tensor(g))
+        c, d = metagrad.tensor(row, requires_grad=True), metagrad.tensor(column, requires_grad=True)
+        getattr(metagrad, name)(c, d).sum().backward()
+        assert all(type(x.grad.array) is np.ndarray for x in (a, b, c, d))
+        return [x.grad.numpy() for x in (a, b, c, d)]
+
+    found = gradients()
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1 << 18)
+    for here, there in zip(found, gradients(), strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,19 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
     if not by_loop(ufunc, inputs, y):
         _by_numpy(ufunc, inputs, y)
     return y
+
+
+class Parted(np.ndarray[Any, Any]):
+    """A large array whose ufuncs are computed in parts, where they can be; what they give is an ordinary array.
+
+    >>> type(np.ones(2).view(Parted) * np.ones(2))
+    <class 'numpy.ndarray'>
+    """
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
+        given = [x.view(np.ndarray) if x.__class__ is Parted else x for x in inputs]
+        found = in_parts(ufunc, given) if method == "__call__" and ufunc.nout == 1 and not settings else None
+        return getattr(ufunc, method)(*given, **settings) if found is None else found
 
 
 def is_nan(x: Array) -> Array:

@@ -24,7 +24,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import fused_loops, tuning
 from metagrad.kernels.chunks import Cuts
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
-from metagrad.kernels.one_call import in_parts
+from metagrad.kernels.one_call import Parted, in_parts
 from metagrad.ops.pointwise.destination import room
 from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
@@ -215,7 +215,10 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
                 return run(self, backward, cuts, grad)
             except NotPointwise:
                 pass
-        return backward(self, grad)
+        if not any(a.__class__ is ndarray and a.shape != grad.shape for a in self.saved):
+            return backward(self, grad)
+        found = backward(self, grad.view(Parted))  # a row and a column, say
+        return tuple(map(_ordinary, found)) if found.__class__ is tuple else _ordinary(found)
 
     def one(self: Pointwise, grad: Array) -> Results:
         if grad.__class__ is not ndarray:
@@ -235,6 +238,10 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     code = backward.__code__
     takes_one = code.co_argcount == 2 and not code.co_flags & _VARARGS
     return functools.wraps(backward)(one if takes_one else several)
+
+
+def _ordinary(x: Array) -> Array:
+    return x.view(ndarray) if x.__class__ is Parted else x
 
 
 class _Computation:
