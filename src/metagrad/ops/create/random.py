@@ -320,7 +320,10 @@ def fork_rng(
     ...     x = metagrad.rand(2)
     >>> bool((metagrad.get_rng_state() == state).all())
     True
+
+    Raises RuntimeError for a ``device_type`` that is none.
     """
+    Device(device_type)
     states = get_all_states()
     try:
         yield
