@@ -318,3 +318,12 @@ def test_equal_numbers_do_not_deviate(dtype, dim):
 def test_numbers_that_are_nearly_equal_deviate_by_what_they_differ_in():
     x = 1000 + mg.arange(50, dtype=mg.float64) * 2.0**-40  # all of them float64
     assert x.std().item() == pytest.approx(2.0**-40 * math.sqrt(50 * 51 / 12), rel=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.5, 1, 2, 3, -1])
+@pytest.mark.parametrize("size", [1e30, 1e-30])
+def test_the_norm_of_a_single_number_is_its_size(p, size):
+    x = mg.tensor([[size], [-size]], requires_grad=True)
+    y = mg.linalg.vector_norm(x, p, dim=1)
+    y.sum().backward()
+    assert y.tolist() == [x[0].item()] * 2 and x.grad.flatten().tolist() == pytest.approx([1, -1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 
 
 class Norm(Function):
-    """y = (Σ |x|ᵖ)^(1/p),   ∂L/∂x = ∂L/∂y · x |x|ᵖ⁻² / yᵖ⁻¹, and 0 where y = 0."""
+    """y = (Σ |x|ᵖ)^(1/p),   ∂L/∂x = ∂L/∂y · x |x|ᵖ⁻² / yᵖ⁻¹, and 0 where y = 0; of single numbers |x|, without powers."""
 
     def forward(self, x: Array, p: float, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.p, self.axis = p, axis
+        self.alone = math.prod([x.shape[d] for d in axis]) == 1
         if p == 0:
             y = (x != 0).sum(axis=axis, keepdims=keepdim).astype(x.real.dtype)
+        elif self.alone:
+            y = reductions.dropped(np.abs(x), axis, keepdim)
         elif p == 2:
             y = reductions.dropped(np.sqrt(reductions.sum_of_squares(x, axis)), axis, keepdim)
         else:
@@ -46,11 +50,11 @@ class Norm(Function):
         y, grad = y.reshape(shape), grad.reshape(shape)
         zero = y == 0
         y = np.where(zero, 1, y)
-        if self.p == 2:
+        if self.p == 2 or self.alone and self.p != 1:
             return np.where(zero, 0, grad / y) * x
+        direction = (ComplexSign if unwrap(x).dtype.kind == "c" else Sign).on(x)
         size = np.abs(x)
         size = np.where(size == 0, 1, size)
-        direction = (ComplexSign if unwrap(x).dtype.kind == "c" else Sign).on(x)
         return np.where(zero, 0, grad / y ** (self.p - 1)) * (direction * size ** (self.p - 1))
 
 
