@@ -362,3 +362,10 @@ def test_a_tensor_elsewhere_names_its_device(monkeypatch):
     assert repr(x[:, :0]) == "tensor([], device='cuda:0', size=(2, 0), dtype=metagrad.int64)"
     assert repr(x).startswith("tensor([[   0,    1,    2,  ...,  997,  998,  999],\n")
     assert f"{x[1, 1]:.1f}" == "1001.0"
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_limits_of_integers_are_printed_with_six_digits(lib):
+    lib = pytest.importorskip(lib)
+    assert repr(lib.iinfo(lib.int32)) == "iinfo(min=-2.14748e+09, max=2.14748e+09, dtype=int32)"
+    assert repr(lib.iinfo(lib.int16)) == "iinfo(min=-32768, max=32767, dtype=int16)"

@@ -354,7 +354,7 @@ class iinfo:
         self.dtype, self.bits, self.max, self.min = chosen.name, int(limits.bits), int(limits.max), int(limits.min)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, iinfo) and self.__dict__ == other.__dict__

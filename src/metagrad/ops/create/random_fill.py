@@ -187,7 +187,9 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
     stream = _source(input, generator)
     if isinstance(p, Variable):
         if p.array.dtype.kind not in "fV":
-            raise RuntimeError(f"bernoulli_ expects p to be a floating-point tensor, got {p.dtype}: use .float()")
+            raise NotImplementedError(
+                f"bernoulli_ expects p to be a floating-point tensor, got {p.dtype}: use .float()"
+            )
         p.expand(input.shape)  # raises what does not fit
         return _fill(input, stream.bernoulli(chance, _to_draw(input)))
     return _fill(input, _drawn(input, lambda shape: stream.bernoulli(chance, shape)))
@@ -210,7 +212,7 @@ def random_(
     if named:
         raise TypeError(f"random_() got an unexpected keyword argument {next(iter(named))!r}")
     if kind.kind == "c":
-        raise RuntimeError(
+        raise NotImplementedError(
             "check_random_bounds handles only integral, floating-point and boolean types: use .real and .imag"
         )
     if isinstance(low, float) or isinstance(to, float):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.autograd.node_names import known_as, named
 from metagrad.autograd.variable import Variable
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.linalg.matmul import bmm, dot, mm
 from metagrad.ops.operands import cast_to, result_type
 from metagrad.ops.pointwise.arithmetic import conj, mul
@@ -361,4 +362,5 @@ def trace(input: Tensor) -> Tensor:
     """
     if input.array.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.array.ndim}")
+    refuse("trace", input, "b")
     return named(total(diagonal(input)), "Trace")
