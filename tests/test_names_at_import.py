@@ -2,6 +2,8 @@
 
 import copy
 import importlib.util
+import subprocess
+import sys
 import typing
 
 import numpy as np
@@ -247,3 +249,56 @@ def test_names_of_sizes_mean_what_they_mean_in_pytorch(torch):
     for name in names:
         mine, right = (typing.get_args(getattr(library, name)) for library in (ours, theirs))
         assert str(mine).replace("metagrad.tensors.tensor.Tensor", "torch.Tensor") == str(right) != "()", name
+
+
+def test_contexts_of_a_programs_own_are_decorators():
+    program = """
+from metagrad import alias
+alias.install()
+import torch
+from torch.autograd.grad_mode import _DecoratorContextManager as same
+from torch.nn.modules.conv import _ConvTransposeMixin, _ConvTransposeNd
+from torch.utils._contextlib import _DecoratorContextManager, _NoParamDecoratorContextManager
+seen = []
+class Noted(_DecoratorContextManager):
+    def __init__(self, what):
+        super().__init__()
+        self.what = what
+    def __enter__(self):
+        seen.append(self.what)
+    def __exit__(self, *error):
+        seen.append("end")
+    def clone(self):
+        return Noted(self.what + 1)
+@Noted(1)
+def f(x):
+    return 2 * x
+@Noted(5)
+def steps():
+    yield len(seen)
+    yield len(seen)
+class Bare(_NoParamDecoratorContextManager, Noted):
+    def __init__(self):
+        self.what = 0
+    clone = _DecoratorContextManager.clone
+@Bare
+def g():
+    return 7
+with Noted(9):
+    print(f(3), list(steps()), g())
+print(seen, same is _DecoratorContextManager, issubclass(_ConvTransposeMixin, _ConvTransposeNd))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:2] == [
+        "6 [4, 6] 7",
+        "[9, 2, 'end', 6, 'end', 6, 'end', 6, 'end', 0, 'end', 'end'] True True",
+    ]
+
+
+def test_tensors_are_taken_by_type_and_size():
+    from metagrad._utils import _take_tensors
+
+    sizes = [(3, mg.float32), (4, mg.float64), (5, mg.float32), (1, mg.float32), (2, mg.float64), (9, mg.float32)]
+    taken = _take_tensors([mg.ones(n, dtype=dtype) for n, dtype in sizes], 32)
+    assert [[len(x) for x in held] for held in taken] == [[3, 5], [4], [1], [9], [2]]  # PyTorch's

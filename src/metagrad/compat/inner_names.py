@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from metagrad import linalg
+from metagrad.autograd.mode import _Bare, _Switch
 from metagrad.base.dtypes import bool_
 from metagrad.base.warning import warn
 from metagrad.distributions.log_normalizers import bregman
@@ -240,3 +241,25 @@ def _canonical_mask(
     if mask.is_floating_point():
         return mask
     return zeros_like(mask, dtype=target_type).masked_fill_(mask, float("-inf"))
+
+
+class _ConvTransposeMixin(_ConvTransposeNd):
+    """What classes of transposed convolutions were once derived from."""
+
+
+class _DecoratorContextManager(_Switch):
+    """A context that is a decorator, too, of generators as well; ``clone`` makes the one that each call enters."""
+
+    def __init__(self) -> None:
+        pass
+
+    def clone(self) -> Any:
+        """Another of its kind; a class whose instances take arguments hands them on."""
+        return self.__class__()
+
+    def _recreate_cm(self) -> Any:
+        return self.clone()
+
+
+class _NoParamDecoratorContextManager(_DecoratorContextManager, _Bare):
+    """One that may be written without brackets."""

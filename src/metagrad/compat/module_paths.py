@@ -180,6 +180,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "utils.weak": "compat.weak",
     "utils.flop_counter": "compat.flop_counter",
     "utils._foreach_utils": "compat.beside",
+    "utils._contextlib": "compat.beside",
     "utils._device": "compat.beside",
     "version": "base.version",
     "viz": "utils.viz",

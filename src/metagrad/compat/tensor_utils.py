@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base.device import device as Device
@@ -66,6 +66,25 @@ def _unflatten_dense_tensors(flat: Tensor, tensors: Sequence[Tensor]) -> tuple[T
     """The parts of such a vector in the shapes of ``tensors``."""
     parts = flat.split([t.numel() for t in tensors])
     return tuple([part.view_as(t) for part, t in zip(parts, tensors, strict=True)])
+
+
+def _take_tensors(tensors: Iterable[Tensor], size_limit: int) -> Iterator[list[Tensor]]:
+    """Lists of tensors of one type each, in their order, of at most so many bytes together unless one alone has more.
+
+    >>> import metagrad
+    >>> [[len(x) for x in taken] for taken in _take_tensors([metagrad.ones(n) for n in (1, 1, 2, 1)], 8)]
+    [[1, 1], [2], [1]]
+    """
+    taken: dict[str, tuple[list[Tensor], int]] = {}
+    for tensor in tensors:
+        kind, size = str(tensor.type()), tensor.numel() * tensor.element_size()
+        held, so_far = taken.get(kind, ([], 0))
+        if so_far > 0 and so_far + size > size_limit:
+            yield held
+            held, so_far = [], 0
+        held.append(tensor)
+        taken[kind] = held, so_far + size
+    yield from [held for held, _ in taken.values()]
 
 
 def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = False) -> int:
