@@ -302,3 +302,10 @@ def test_tensors_are_taken_by_type_and_size():
     sizes = [(3, mg.float32), (4, mg.float64), (5, mg.float32), (1, mg.float32), (2, mg.float64), (9, mg.float32)]
     taken = _take_tensors([mg.ones(n, dtype=dtype) for n, dtype in sizes], 32)
     assert [[len(x) for x in held] for held in taken] == [[3, 5], [4], [1], [9], [2]]  # PyTorch's
+
+
+def test_settings_of_split_models_may_be_made():
+    from metagrad.distributed.fsdp import api
+
+    for name in ("StateDictConfig", "LocalStateDictConfig", "OptimStateDictConfig", "StateDictSettings"):
+        assert getattr(api, name)(offload_to_cpu=True).offload_to_cpu

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 _SETTINGS = """
-    BackwardPrefetch CPUOffload CPUOffloadPolicy FullOptimStateDictConfig FullStateDictConfig MixedPrecision
-    MixedPrecisionPolicy ModuleWrapPolicy OffloadPolicy OptimStateKeyType Partial Placement Replicate Shard
-    ShardedOptimStateDictConfig ShardedStateDictConfig ShardingStrategy StateDictOptions StateDictType _StridedShard
+    BackwardPrefetch CPUOffload CPUOffloadPolicy FullOptimStateDictConfig FullStateDictConfig
+    LocalOptimStateDictConfig LocalStateDictConfig MixedPrecision MixedPrecisionPolicy ModuleWrapPolicy OffloadPolicy
+    OptimStateDictConfig OptimStateKeyType Partial Placement Replicate Shard ShardedOptimStateDictConfig
+    ShardedStateDictConfig ShardingStrategy StateDictConfig StateDictOptions StateDictSettings StateDictType _StridedShard
 """.split()
 _NAMES = """
     DTensor DefaultLoadPlanner DefaultSavePlanner FSDPModule FullyShardedDataParallel HuggingFaceStorageReader
