@@ -280,7 +280,9 @@ def test_running_extremes_of_nothing_are_recorded():
 NODES = {
     "x[0]": "SelectBackward0", "x[:1]": "SliceBackward0", "x[None]": "UnsqueezeBackward0", "x[[0]]": "IndexBackward0",
     "x.view(-1)": "ViewBackward0", "x[0].view(-1, 1)": "ViewBackward0", "x[:, :1].view(2)": "ViewBackward0",
-    "lib.atleast_2d(x[0])": "UnsqueezeBackward0", "x.double()": "ToCopyBackward0", "x.norm()": "LinalgVectorNormBackward0",
+    "2 / x": "MulBackward0", "lib.complex(x, x).real": "SelectBackward0", "lib.complex(x, x).imag": "SelectBackward0",
+    "x.norm(float('inf'))": "LinalgVectorNormBackward0", "lib.atleast_2d(x[0])": "UnsqueezeBackward0",
+    "x.double()": "ToCopyBackward0", "x.norm()": "LinalgVectorNormBackward0",
     "x @ x.T": "MmBackward0", "lib.nn.Linear(3, 4)(x)": "AddmmBackward0",
     "lib.nn.Linear(3, 4, bias=False)(x)": "MmBackward0",
     "lib.nn.Linear(3, 4)(x.reshape(1, 2, 3))": "ViewBackward0",

@@ -28,7 +28,8 @@ _NAMES = {  # by the name of the op here
     "Ctc": "CtcLoss", "Differing": "Cdist", "Entr": "SpecialEntr", "Erfcx": "SpecialErfcx", "FloorDivide": "DivBackward2",
     "I0e": "SpecialI0E", "I1": "SpecialI1", "I1e": "SpecialI1E", "LUFactor": "LinalgLuFactorEx", "LogNdtr": "SpecialLogNdtr",
     "Ndtri": "SpecialNdtri", "SolveTriangular": "LinalgSolveTriangular", "Transform": "FftC2C", "TruncDivide": "DivBackward2",
-    "Xlog1py": "SpecialXlog1Py",
+    "Imag": "Select", "Quotient": "Mul", "Real": "Select", "SharedByNan": "LinalgVectorNorm", "Xlog1py": "SpecialXlog1Py",
+    "Zeta": "SpecialZeta",
 }  # fmt: skip
 
 
