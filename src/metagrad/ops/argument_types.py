@@ -181,8 +181,12 @@ def misfit(
         return None
     for position, (name, value) in enumerate(bound.arguments.items(), first):
         declared = bound.signature.parameters[name]
-        if not isinstance(declared.annotation, str) or declared.kind is declared.VAR_KEYWORD or name == "out":
-            continue  # of ``out`` the error itself speaks
+        if (
+            not isinstance(declared.annotation, str)
+            or declared.kind is declared.VAR_KEYWORD
+            or name in ("out", "reduction")
+        ):
+            continue  # of these the error itself speaks
         values = value if declared.kind is declared.VAR_POSITIONAL else [value]
         for x in values:
             if x is not declared.default and not allows(declared.annotation)(x):

@@ -64,6 +64,8 @@ class Hooked:
     _forward_pre_hooks, _forward_hooks, _backward_pre_hooks, _backward_hooks = _Kept(), _Kept(), _Kept(), _Kept()
     _forward_pre_hooks_with_kwargs, _forward_hooks_with_kwargs = _Kept(), _Kept()  # the numbers of those that take them
     _forward_hooks_always_called = _Kept()
+    _state_dict_hooks, _state_dict_pre_hooks = _Kept(), _Kept()
+    _load_state_dict_pre_hooks, _load_state_dict_post_hooks = _Kept(), _Kept()
 
     call_super_init, dump_patches, T_destination = False, False, TypeVar("T_destination")  # PyTorch's, without effect
     _is_full_backward_hook: bool | None = None  # of which of the two kinds those for backward are
