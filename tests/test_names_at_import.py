@@ -305,7 +305,6 @@ def test_tensors_are_taken_by_type_and_size():
 
 
 def test_settings_of_split_models_may_be_made():
-    from metagrad.distributed.fsdp import api
-
+    api = importlib.import_module("metagrad.distributed.fsdp.api")
     for name in ("StateDictConfig", "LocalStateDictConfig", "OptimStateDictConfig", "StateDictSettings"):
         assert getattr(api, name)(offload_to_cpu=True).offload_to_cpu
