@@ -142,6 +142,14 @@ def test_switches_of_cudnn_are_given_back():
     assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == (False, False, False)
 
 
+def test_switches_of_a_library_that_is_not_there_come_back():
+    mkldnn = mg.backends.mkldnn
+    before = mkldnn.enabled
+    with mkldnn.flags(enabled=not before, deterministic=True):
+        assert mkldnn.enabled != before and mkldnn.deterministic
+    assert mkldnn.enabled == before and not mkldnn.deterministic
+
+
 def test_futures():
     first, second = mg.futures.Future(), mg.futures.Future()
     both = mg.futures.collect_all([first, second]).then(lambda f: [x.value() for x in f.value()])

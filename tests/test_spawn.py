@@ -57,6 +57,12 @@ def test_another_end_is_told(processes, how, said, code, name):
         assert str(error) == said and (error.error_index, error.exit_code, error.signal_name) == (0, code, name)
 
 
-def test_other_ways_of_sharing_are_refused(processes):
-    with pytest.raises(AssertionError):
-        processes.set_sharing_strategy("another")
+def test_the_way_of_sharing_is_kept_and_others_are_refused(processes):
+    before = processes.get_sharing_strategy()
+    try:
+        processes.set_sharing_strategy("file_system")
+        with pytest.raises(AssertionError):
+            processes.set_sharing_strategy("another")
+        assert processes.get_sharing_strategy() == "file_system"
+    finally:
+        processes.set_sharing_strategy(before)

@@ -31,20 +31,24 @@ __all__ = [
 ]  # fmt: skip
 
 
+_sharing = ["file_system" if sys.platform == "darwin" else "file_descriptor"]
+
+
 def get_all_sharing_strategies() -> set[str]:
     """The names that ``set_sharing_strategy`` takes."""
     return {"file_descriptor", "file_system"}
 
 
 def get_sharing_strategy() -> str:
-    """ "file_system": there is but one way."""
-    return "file_system"
+    """What ``set_sharing_strategy`` was given: "file_descriptor" at first, on macOS "file_system"."""
+    return _sharing[0]
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Checked, and without effect."""
+    """Checked and kept, without effect."""
     if new_strategy not in get_all_sharing_strategies():
         raise AssertionError(f"expected one of {sorted(get_all_sharing_strategies())}, got {new_strategy!r}")
+    _sharing[0] = new_strategy
 
 
 class ProcessException(Exception):
