@@ -73,4 +73,4 @@ class Rprop(ByElement):
         changed = np.where(agreement > 0, size * up, np.where(turned, size * down, size))
         size[...] = np.clip(changed, smallest, largest)
         before[...] = np.where(turned, 0, g)
-        p -= np.where(before > 0, size, np.where(before < 0, -size, 0))  # what is not a number has no sign
+        p -= np.sign(np.where(before == before, before, 0)) * size  # what is not a number has no sign
