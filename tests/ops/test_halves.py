@@ -150,6 +150,7 @@ ROUNDED = {  # how often PyTorch rounds: (float16, bfloat16)
         [0.07958984375, 2.5],
     ),
     "xlogy": (lambda lib, x, y: lib.xlogy(x.abs(), y), [-0.10693359375, 0.44580078125], [-0.107421875, 0.443359375]),
+    "number by": (lambda lib, x, y: 0.3 / x, [0.99951171875, -0.176513671875], [1.0, -0.17578125]),
     "reciprocal": (lambda lib, x, y: 3 / x + 0.3 / y, None, None),
 }
 

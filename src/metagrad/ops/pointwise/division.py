@@ -90,7 +90,9 @@ class Quotient(Div):
 
 def rdiv(input: Tensor, other: Operand) -> Tensor:
     """``other / input``, the operator."""
-    if (other.__class__ is float or other.__class__ is int) and other != 1 and input.array.dtype.char in "fde":
+    if (other.__class__ is float or other.__class__ is int) and other != 1 and input.array.dtype.char in "fdeE":
+        if input.array.dtype.char == "E":  # the reciprocal is rounded to bfloat16
+            return div(1, input) * other
         return Quotient.apply(float(other) if input.array.dtype.char != "e" else NumberOfHalves(other), input)
     return div(other, input)
 
