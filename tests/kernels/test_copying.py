@@ -196,3 +196,14 @@ def test_made_full_of_a_number(threads, monkeypatch, loops, dtype):
     gaps = metagrad.from_numpy(x.copy())
     gaps[:, ::2].zero_()
     assert gaps.numpy().sum() == x[:, 1::2].sum()
+
+
+def test_halves_become_float32_by_their_bits(threads, monkeypatch):
+    """All of them, of both signs, the smallest and what is not finite; with gaps and in another order as well."""
+    monkeypatch.setattr(copying, "are_there_loops", lambda: False)
+    monkeypatch.setattr(tuning, "WIDENED_BLOCK", 1 << 10)
+    x = np.arange(1 << 16, dtype=np.uint16).view(np.float16).reshape(64, 1024)
+    for given in (x, x[:, ::2], x.T, x[np.isfinite(x)]):
+        found = metagrad.from_numpy(given).float().numpy()
+        np.testing.assert_array_equal(found, given.astype(np.float32))
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(given))

@@ -14,14 +14,15 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, layout, memory_format, preserve_format
 from metagrad.base.result_order import order_by
-from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
-from metagrad.kernels.copying import filled_by
+from metagrad.base.typing import Array, DeviceLike, DTypeLike, Number, Operand, Sizes
+from metagrad.kernels.copying import filled_like
 from metagrad.kernels.libraries import filled
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of
 from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes
 from metagrad.ops.create.from_data import tensor
 from metagrad.ops.fitting import fitting
+from metagrad.ops.pointwise.chunked import is_large
 from metagrad.ops.shape.strided import extent, strided
 
 if TYPE_CHECKING:
@@ -41,12 +42,10 @@ class LikeOptions(TypedDict, total=False):
     memory_format: memory_format
 
 
-_zeros_like, _ones_like = filled_by(np.zeros_like, 0), filled_by(np.ones_like, 1)
-
-
 def _image(
     make: Callable[..., Array],
     input: Tensor,
+    filling: Number | None = None,
     *,
     dtype: DTypeLike = None,
     layout: layout | None = None,
@@ -55,11 +54,13 @@ def _image(
     pin_memory: bool = False,
     memory_format: memory_format = preserve_format,
 ) -> Tensor:
-    """A new tensor of the shape, dtype and device of another, by ``np.zeros_like`` and its kin."""
+    """A new tensor of the shape, dtype and device of another, by ``np.zeros_like`` and its kin; filling: what these write."""
     check_layout(layout)
     if not isinstance(input, Variable):
         raise NotATensor(f"{make.__name__}(): argument 'input' must be a tensor, got {type(input).__name__}")
     kind = (input.dtype if dtype is None else dtypes.of(dtype)).dtype
+    if filling is not None and is_large(input.array):
+        make = functools.partial(filled_like, value=filling)
     if device is not None and Device(device).type != of_array(input.array).type:  # none of its numbers are wanted
         likeness: Array = np.broadcast_to(np.zeros((), kind), input.array.shape)
         return finished(make(likeness, dtype=kind, order="C"), None, device, requires_grad)
@@ -81,7 +82,7 @@ def zeros_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     >>> metagrad.zeros_like(metagrad.tensor([1, 2]), dtype=metagrad.float64)
     tensor([0., 0.], dtype=metagrad.float64)
     """
-    return _image(_zeros_like, input, **options)
+    return _image(np.zeros_like, input, 0, **options)
 
 
 @asks_for_tensors
@@ -92,7 +93,7 @@ def ones_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     >>> metagrad.ones_like(metagrad.tensor([1, 2]))
     tensor([1, 1])
     """
-    return _image(_ones_like, input, **options)
+    return _image(np.ones_like, input, 1, **options)
 
 
 @asks_for_tensors
@@ -117,7 +118,9 @@ def full_like(input: Tensor, fill_value: Operand, **options: Unpack[LikeOptions]
 
     def make(a: Array, dtype: np.dtype[Any], **settings: Any) -> Array:
         value = fitting(fill_value, dtypes.of(dtype))
-        return filled_by(lambda x, **own: np.full_like(x, value, **own), value)(a, dtype=dtype, **settings)
+        if is_large(a):
+            return filled_like(a, value, dtype=dtype, **settings)
+        return np.full_like(a, value, dtype=dtype, **settings)
 
     return _image(make, input, **options)
 

@@ -47,7 +47,7 @@ class NanToNum(Pointwise):
             self.finite = np.isfinite(x)
         if x.dtype.kind != "f":
             return laid_out_by(np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), x)
-        if noted_for_numpy(x):
+        if x.__class__ is not np.ndarray and noted_for_numpy(x):
             return as_one_step(functools.partial(without_nan, nan=nan, posinf=posinf, neginf=neginf), x)
         most = np.finfo(x.dtype).max
         y = np.clip(x, -most, most)
