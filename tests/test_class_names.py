@@ -56,7 +56,7 @@ def test_pytorch_has_the_same_names(torch):
 def test_everything_that_has_such_a_name_is_found_by_it():
     program = """
 import importlib, pickle, pkgutil, typing, metagrad
-from metagrad.compat import class_names
+from metagrad.base import naming
 for found in pkgutil.walk_packages(metagrad.__path__, "metagrad."):
     if not found.name.startswith(("metagrad.tagger", "metagrad.learn", "metagrad.__main__", "metagrad.distributed.launch")):
         try:
@@ -64,7 +64,7 @@ for found in pkgutil.walk_packages(metagrad.__path__, "metagrad."):
         except ImportError:  # a library that is not installed
             pass
 wrong = []
-for value, home in class_names._given:
+for value, home in naming.renamed:
     assert home.startswith("metagrad.") and str(value.__module__).partition(".")[0] == "torch"
     try:
         plain, short = pickle.dumps(value), pickle.dumps(value, 2)
@@ -74,7 +74,7 @@ for value, home in class_names._given:
         wrong.append((value, error))
 for kind in (nn.Linear, nn.Softmax, nn.GRUCell, torch.optim.AdamW, torch.distributions.Normal, torch.utils.data.DataLoader):
     typing.get_type_hints(kind)
-print(len(class_names._given) > 900, wrong)
+print(len(naming.renamed) > 900, wrong)
 """
     assert printed(UNDER_ALIAS + program) == ["True []"]
 
@@ -153,6 +153,45 @@ if __name__ == "__main__":
     command = [sys.executable, "-m", "metagrad", "run", "program.py"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=100)
     assert done.stdout == "[(\"<class 'torch.nn.modules.linear.Linear'>\", True, 'torch')]\n", done.stderr
+
+
+@pytest.mark.parametrize("asking", ["torch.fx.symbolic_trace(nn.Linear(2, 2))", "class Mine(torch.Tensor): pass"])
+@pytest.mark.parametrize("first", [True, False])
+def test_functions_are_found_when_others_that_ask_stand_for_them(asking, first):
+    program = f"""
+from metagrad import alias
+if {first}:
+    alias.install()
+    import torch
+else:
+    import metagrad as torch
+import copy, io, pickle
+nn, F = torch.nn, torch.nn.functional
+names = [name for name in dir(F) if name[0] != "_" and hasattr(getattr(F, name), "__code__")]
+layer = nn.TransformerEncoderLayer(4, 2, 8)
+held = [getattr(F, name) for name in names]
+{asking}
+alias.install()
+import torch
+def check(again):
+    layers = [layer, nn.TransformerEncoderLayer(4, 2, 8), nn.TransformerDecoderLayer(4, 2, 8, activation=F.gelu)]
+    for thing in (*layers, *held, *(getattr(F, name) for name in names), nn.init.zeros_, torch.add):
+        for protocol in (2, 4):
+            made = pickle.loads(pickle.dumps(thing, protocol))
+            assert made is thing or isinstance(thing, nn.Module), thing
+    file = io.BytesIO()
+    torch.save(layers, file)
+    file.seek(0)
+    print(again, [type(x).__name__ for x in torch.load(file, weights_only=False)], len(names) > 90)
+check(1)
+alias.uninstall()
+check(2)
+alias.install()
+import torch
+check(3)
+"""
+    made = "['TransformerEncoderLayer', 'TransformerEncoderLayer', 'TransformerDecoderLayer'] True"
+    assert printed(program) == [f"{again} {made}" for again in (1, 2, 3)]
 
 
 def test_classes_of_a_program_are_its_own_and_those_of_metagrad_are_not():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 package = "metagrad"
+renamed: list[tuple[Any, str]] = []  # what has another ``__module__`` under the alias, and the one that it had
 
 
 def public(name: str) -> str:

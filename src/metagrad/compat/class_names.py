@@ -12,8 +12,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
-from metagrad.base.naming import ShownName
-from metagrad.compat import beside
+from metagrad.base.naming import ShownName, renamed
+from metagrad.compat import beside, torch_function
 from metagrad.compat.module_paths import DISTRIBUTIONS, MODULES
 
 __all__ = ["give_all", "take_back", "watched"]
@@ -88,7 +88,6 @@ _ONLY = {  # of modules without ``__all__``, most of whose names are not public:
     "ops.create.random": "Generator",
     "tensors.tensor": "Tensor",
 }
-_given: list[tuple[Any, str]] = []  # what has another name now, and the one that it had
 
 
 def _room(path: str) -> str | None:
@@ -137,11 +136,13 @@ def give(module: ModuleType) -> None:
                 name.startswith("_") or (kind is FunctionType if public is None else name not in public)
             ):
                 continue  # it is not found there
+            if kind is FunctionType and value in torch_function.hidden:
+                continue  # another one is found there
             if place not in shown:
                 one = place and _ROOMS[room] == f"={place}"  # pickles, too, name the package that has it
                 _enter(place, path, module)
                 shown[place] = ShownName(f"torch.{place}".rstrip("."), f"metagrad.{place}" if one else home)
-            _given.append((value, home))
+            renamed.append((value, home))
             value.__module__ = shown[place]
 
 
@@ -162,8 +163,8 @@ def give_all() -> None:
 
 def take_back() -> None:
     """Give them the names of metagrad's modules again."""
-    while _given:
-        value, home = _given.pop()
+    while renamed:
+        value, home = renamed.pop()
         value.__module__ = home
 
 

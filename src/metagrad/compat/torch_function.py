@@ -18,12 +18,12 @@ from typing import Any
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import later
-from metagrad.base.naming import is_own
+from metagrad.base.naming import ShownName, is_own, renamed
 from metagrad.base.results import Results
 from metagrad.compat.replacing import replace, replace_held
 from metagrad.tensors.tensor import Tensor
 
-__all__ = ["asked", "names", "overloaded", "start_asking", "state"]
+__all__ = ["asked", "hidden", "names", "overloaded", "start_asking", "state"]
 
 
 class State(threading.local):
@@ -38,6 +38,7 @@ class State(threading.local):
 state = State()
 entered: list[Any] = []  # the modes of all threads
 names: dict[Any, str] = {}  # each function that asks, and its public name
+hidden: set[Any] = set()  # functions that are not found by their public names, for others that ask stand there
 _asking = False
 _unasked_still: dict[Any, Any] = {}  # functions that a program may hold, and those in their places
 _plain: set[type] = {Tensor, int, float, bool, str, type(None)}  # classes that need not be asked
@@ -260,6 +261,8 @@ def start_asking(cls: type | None = None) -> None:
     alias.update({name: asking for name, asking in named.items() if asking in names})
     _ask_methods(kept)
     _keep_found(kept)
+    hidden.update(replaced)
+    _name_anew(kept)
     _unasked_still.update(replaced)
 
 
@@ -286,6 +289,14 @@ def _keep_found(kept: list[Any]) -> None:
         if isinstance(found, FunctionType) and found is not asking:
             setattr(found, f"asking_{number}", asking)
             asking.__qualname__ += f".asking_{number}"
+
+
+def _name_anew(kept: list[Any]) -> None:
+    """Under the alias PyTorch's names are now those of functions that ask; the hidden ones name metagrad's modules again."""
+    for function, home in renamed:
+        if type(function) is FunctionType and function in hidden:
+            function.__module__ = home
+    renamed.extend((asking, asking.__module__.home) for asking in kept if isinstance(asking.__module__, ShownName))
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
