@@ -125,8 +125,8 @@ class _InChild:
     """What is sent to a process that is started anew, so that the alias is there before the program is imported."""
 
     def __reduce__(self) -> Any:
-        lines = "import sys", f"sys.path[:] = {sys.path!r}", "from metagrad import alias", "alias.install()"
-        return exec, ("; ".join(lines), {})
+        lines = "import sys", "sys.path[:] = path", "from metagrad import alias", "alias.install()"
+        return exec, ("; ".join(lines), {"path": [*sys.path]})
 
 
 def _told(name: str) -> dict[str, Any]:
