@@ -142,10 +142,11 @@ with torch.serialization.safe_globals([nn.Linear, set, collections.OrderedDict])
 
 def test_processes_that_are_started_anew_have_the_alias(tmp_path):
     program = """
-import multiprocessing, torch
+import multiprocessing, pathlib, sys, torch
 def f(layer):
     return repr(type(layer)), type(layer) is torch.nn.Linear, torch.__name__
 if __name__ == "__main__":
+    sys.path.append(pathlib.Path("elsewhere"))
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         print(pool.map(f, [torch.nn.Linear(2, 3)]))
 """
@@ -209,9 +210,13 @@ except UserWarning as warning:
     print(str(warning)[:23])
 graph = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
 print([node.op for node in graph.graph.nodes])
+for function in (nn.functional.softsign, nn.functional.tanhshrink):
+    print(torch.fx.symbolic_trace(function).code.strip().split("\\n")[0])
 """
     assert printed(UNDER_ALIAS + program) == [
         "<class 'torch.nn.parameter.Parameter'> Normal(loc: 0.0, scale: 1.0)",
         "<class '__main__.Mine'>",
         "['placeholder', 'call_module', 'call_module', 'output']",
+        "def forward(self, input):",
+        "def forward(self, input):",
     ]

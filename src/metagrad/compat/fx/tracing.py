@@ -69,7 +69,8 @@ def _assert_is_none(value: Any, msg: str) -> None:
 
 def _annotations(function: Any) -> dict[str, Any]:
     """What a program says of a function's parameters and result; of metagrad's own layers nothing, as of PyTorch's."""
-    own = (getattr(function, "__module__", None) or "").startswith("metagrad.nn.")
+    module = getattr(function, "__module__", None) or ""
+    own = getattr(module, "home", module).startswith("metagrad.nn.")  # under the alias it reads as PyTorch's
     return {} if own else getattr(function, "__annotations__", {})
 
 
