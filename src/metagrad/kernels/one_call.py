@@ -39,12 +39,20 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
 class Parted(np.ndarray[Any, Any]):
     """A large array whose ufuncs are computed in parts, where they can be; what they give is an ordinary array.
 
-    >>> type(np.ones(2).view(Parted) * np.ones(2))
+    >>> x = np.ones(2).view(Parted)
+    >>> type(x * np.ones(2))
     <class 'numpy.ndarray'>
+    >>> np.add(x, 1, out=x).tolist()
+    [2.0, 2.0]
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
         given = [x.view(np.ndarray) if x.__class__ is Parted else x for x in inputs]
+        for name, value in settings.items():
+            if name == "out":
+                settings[name] = tuple([x.view(np.ndarray) if x.__class__ is Parted else x for x in value])
+            elif value.__class__ is Parted:
+                settings[name] = value.view(np.ndarray)
         found = in_parts(ufunc, given) if method == "__call__" and ufunc.nout == 1 and not settings else None
         return getattr(ufunc, method)(*given, **settings) if found is None else found
 

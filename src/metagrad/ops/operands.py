@@ -183,7 +183,9 @@ def check_factor(name: str, alpha: Number, kind: dtypes.dtype) -> None:
 
 def need_room(factor: Any, kind: dtypes.dtype) -> None:
     """Raise RuntimeError for a factor that the operands' dtype cannot hold."""
-    if (factor.__class__ is int or factor.__class__ is float) and not -128 <= factor <= 127:  # which all dtypes hold
+    if factor.__class__ is complex or (
+        (factor.__class__ is int or factor.__class__ is float) and not -128 <= factor <= 127  # which all dtypes hold
+    ):
         fitting(factor, kind)
 
 

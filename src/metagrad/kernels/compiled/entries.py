@@ -21,6 +21,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.atomic import pointer
@@ -76,10 +78,7 @@ def bits_of(number: Any) -> int:
     return _AN_INT.unpack(_A_FLOAT.pack(number))[0]
 
 
-NAMES = {
-    "f": "float32", "d": "float64", "l": "int64", "q": "int64", "i": "int32", "?": "boolean", "b": "int8", "B": "uint8",
-    "H": "uint16", "I": "uint32", "L": "uint64",
-}  # fmt: skip
+NAMES = {c: "boolean" if c == "?" else np.dtype(c).name for c in "fdlqi?bBHIL"}
 _addresses: dict[_Key, int] = {}
 _alive: list[Any] = []
 

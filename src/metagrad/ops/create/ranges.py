@@ -141,12 +141,13 @@ def _spaced(first: Any, last: Any, steps: int, kind: dtypes.dtype) -> Array:
     start, end = dtype.type(first), dtype.type(last)
     if steps < 2:
         return np.full(steps, start, dtype)
-    by, half = (end - start) / dtype.type(steps - 1), steps // 2
+    by, half, found = (end - start) / dtype.type(steps - 1), steps // 2, np.empty(steps, dtype)
     if steps >= tuning.RAMP_LARGE and dtype.char in _WIDER:
-        numbers = [(half, start), (steps - half, float(end) - float(by) * (steps - 1 - half))]
-        return np.concatenate([ramp(count, float(by), float(origin), dtype) for count, origin in numbers])
+        found[:half] = ramp(half, float(by), float(start), dtype)
+        found[half:] = ramp(steps - half, -float(by), float(end), dtype)[::-1]
+        return found
     wide = _WIDER.get(dtype.char, dtype.type)
-    away, found = np.arange(steps - half, dtype=wide) * wide(by), np.empty(steps, dtype)
+    away = np.arange(steps - half, dtype=wide) * wide(by)
     found[:half] = away[:half] + start
     found[half:] = end - away[::-1]
     return found

@@ -112,6 +112,8 @@ def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None
         array = _writable(np.from_dlpack(_Capsule(ext_tensor)))
         return _placed(array, device, copy)
     if isinstance(ext_tensor, Variable) and ext_tensor.array.dtype.kind == "V":  # NumPy's protocol has no bfloat16
+        if ext_tensor.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         return _placed(ext_tensor.array, device, copy)
     on_gpu = hasattr(ext_tensor, "__dlpack_device__") and int(ext_tensor.__dlpack_device__()[0]) == _CUDA
     array = (require_cupy("cuda") if on_gpu else np).from_dlpack(ext_tensor)  # they ask for it on their current stream

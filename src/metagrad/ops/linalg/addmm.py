@@ -14,6 +14,7 @@ from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
+from metagrad.ops.fitting import fitting
 from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
 from metagrad.ops.linalg.misfits import misshapen
 from metagrad.ops.operands import cast_to, need_one_dtype, promoted_in_single, real_factor, result_type
@@ -168,7 +169,7 @@ def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any, like_produc
     """
     input = input.expand(tuple(product.shape))
     if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
-        beta, alpha = int(beta), int(alpha)
+        beta, alpha = (int(fitting(factor, product.dtype)) for factor in (beta, alpha))
     product = product if alpha == 1 else mul(product, real_factor("addmm", alpha, product))
     if beta == 0:
         return (

@@ -14,6 +14,7 @@ from metagrad.base.typing import Array, Number, Operand
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.dtype_checks import unsupported
+from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, cast_to, in_single, need_room, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -82,7 +83,7 @@ def addcmul(
     if result_type(input, product) is dtypes.bool_:
         raise unsupported("addcmul", dtypes.bool_)
     cut = isinstance(value, float) and result_type(input, product).category < 2  # where add refuses fractions
-    value = int(cast(float, value)) if cut or value.__class__ is bool else value
+    value = int(fitting(value, result_type(input, product))) if cut or value.__class__ is bool else value
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
+from metagrad.base import dtypes
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import quicker
 from metagrad.kernels.fusion import as_one_step, noted_for_numpy
@@ -15,6 +16,7 @@ from metagrad.ops.arguments import takes_out
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.operands import (
     NumberOfHalves,
+    converted,
     float_operands,
     in_single,
     need_a_tensor,
@@ -90,7 +92,9 @@ class Quotient(Div):
 
 def rdiv(input: Tensor, other: Operand) -> Tensor:
     """``other / input``, the operator."""
-    if (other.__class__ is float or other.__class__ is int) and other != 1 and input.array.dtype.char in "fdeE":
+    if (other.__class__ is float or other.__class__ is int) and other != 1 and input.array.dtype.kind != "c":
+        if input.array.dtype.kind in "biu":
+            input = converted(input, dtypes.get_default_dtype())
         if input.array.dtype.char == "E":  # the reciprocal is rounded to bfloat16
             return div(1, input) * other
         return Quotient.apply(float(other) if input.array.dtype.char != "e" else NumberOfHalves(other), input)

@@ -31,13 +31,17 @@ class Var(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
         self.save(x)
+        return self.measure(x, axis, correction, keepdim)[0]
+
+    def measure(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> tuple[Array, Array]:
+        """The variance, and the mean, which keeps its dimensions."""
         self.axis = axis
         n = math.prod([x.shape[d] for d in axis])
         self.freedom = max(0.0, n - correction)
         self.count = x.real.dtype.type(n)
-        self.mean = reductions.sum(x, axis, True) / self.count
-        squares = reductions.sum_of_deviations(x, axis, self.mean)
-        return in_order(reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom))
+        mean = reductions.sum(x, axis, True) / self.count
+        squares = reductions.dropped(reductions.sum_of_deviations(x, axis, mean), axis, keepdim)
+        return in_order(squares / x.real.dtype.type(self.freedom)), mean
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -75,18 +79,18 @@ class Std(Var):
     """y = √(Σ (x − x̄)² / (n − c)),   ∂L/∂x = ∂L/∂y · (x − x̄) / (n − c) / y, and 0 where y = 0."""
 
     def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
-        y = as_array(super().forward(x, axis, correction, keepdim))
+        wide, (y, mean) = x, self.measure(x, axis, correction, keepdim)
         if x.dtype.char in "fF" and not np.all((y > 1e-28) & (y < 1e37)):
             # squares of small or large deviations leave float32's range, while the root of their sum does not
-            wide = np.complex128 if x.dtype.kind == "c" else np.float64
-            y = as_array(super().forward(x.astype(wide), axis, correction, keepdim))
-            self.count = x.real.dtype.type(self.count)
-        mean, squares = self.mean, y.reshape(self.mean.shape)
-        if (squares <= (mean * np.conj(mean)).real * (_ROUNDING[mean.dtype.char] * self.count)).any():
-            # elements that are equal, or nearly: of their distances to one of them the mean is not rounded
-            first = x[tuple([slice(0, 1) if d in axis else slice(None) for d in range(x.ndim)])]
-            y = as_array(super().forward(x - first, axis, correction, keepdim))
-        y = np.sqrt(y).astype(x.real.dtype, copy=False)
+            wide = x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+            y, mean = self.measure(wide, axis, correction, keepdim)
+        squares = as_array(y).reshape(mean.shape)
+        close = squares <= (mean * np.conj(mean)).real * (_ROUNDING[mean.dtype.char] * self.count)
+        if close.any():  # elements that are equal, or nearly: of their distances to one of them the mean is not rounded
+            first = wide[tuple([slice(0, 1) if d in axis else slice(None) for d in range(x.ndim)])]
+            y, _ = self.measure(wide - np.where(close, first, 0), axis, correction, keepdim)
+        self.count = x.real.dtype.type(self.count)
+        y = np.sqrt(as_array(y)).astype(x.real.dtype, copy=False)
         self.save(x, y)
         return y
 
