@@ -111,3 +111,21 @@ def test_normal_numbers_between_bounds_far_apart(bounds):
     expected = math.exp(-(bound**2) / 2) / math.sqrt(2 * math.pi) / (math.erfc(bound / math.sqrt(2)) / 2)
     assert ((x >= a) & (x <= b)).all()
     assert abs(x.abs().mean().item() - expected) < 0.02
+
+
+def test_gradients_of_samples_of_large_concentrations():
+    """Where the series would be too long, what takes their place goes on as they end; and no number makes them endless."""
+    from metagrad.distributions.implicit import gamma_slope, share_slope
+
+    a = np.array([99_999.0, 100_001.0])
+    for z in (-3, 0.5, 4):
+        below, above = gamma_slope(a, a + z * np.sqrt(a))
+        assert abs(below - 1 - z / 632.5) < 1e-3 and abs(above - below) < 1e-7
+    a, x = np.array([2e6, 3e6]), np.array([0.4002, 0.5998])
+    np.testing.assert_allclose(share_slope(a.astype(np.float32), x.astype(np.float32)), share_slope(a, x), rtol=1e-4)
+    for number in (math.nan, math.inf, 1e12, 1e30):
+        concentration = _leaf([[number, 1e30], [2.0, 3.0]])
+        for one in (D.Gamma(concentration, 1.0, validate_args=False), D.Dirichlet(concentration, validate_args=False)):
+            concentration.grad = None
+            one.rsample()[:, 0].sum().backward()
+            assert concentration.grad[1].isfinite().all() and concentration.grad[0, 0].isfinite() == (number < math.inf)

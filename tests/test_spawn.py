@@ -20,6 +20,10 @@ def raise_in_the_second(number):
         raise KeyError("lost")
 
 
+def raise_at_length(number):
+    raise ValueError("x" * 300_000)
+
+
 def leave(number, how):
     if how == "signal":
         os.kill(os.getpid(), 9)
@@ -43,6 +47,11 @@ def test_what_they_raise_comes_with_its_traceback(processes):
         "\n\n-- Process 1 terminated with the following error:\nTraceback (most recent call last):\n"
     )
     assert said.endswith("KeyError: 'lost'\n") and caught.value.error_index == 1 and caught.value.error_pid > 0
+
+
+def test_a_long_traceback_comes_whole(processes):
+    with pytest.raises(processes.ProcessRaisedException, match="x{300000}"):
+        processes.start_processes(raise_at_length, nprocs=2, start_method="fork")
 
 
 @pytest.mark.parametrize(("how", "said", "code", "name"), [

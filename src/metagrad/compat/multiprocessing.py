@@ -2,9 +2,13 @@
 
 import multiprocessing as _python
 import multiprocessing.connection  # which programs reach by way of this import
+import os
+import shutil
 import signal
 import sys
+import tempfile
 import traceback
+import weakref
 from collections.abc import Callable
 from multiprocessing import (
     Event,
@@ -22,6 +26,7 @@ from multiprocessing import (
     get_start_method,
     set_start_method,
 )
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -79,22 +84,23 @@ class ProcessExitedException(ProcessException, RuntimeError):
         return type(self), (self.msg, self.error_index, self.error_pid, self.exit_code, self.signal_name)
 
 
-def _run(fn: Any, i: int, args: tuple[Any, ...], errors: Any) -> None:
-    """A process's life: the traceback of what it raises is sent, and it ends with the exit code 1."""
+def _run(fn: Any, i: int, args: tuple[Any, ...], error_file: str) -> None:
+    """A process's life: the traceback of what it raises is left in a file, and it ends with the exit code 1."""
     try:
         fn(i, *args)
     except KeyboardInterrupt:
         pass  # the parent gets it, too
     except Exception:
-        errors.send(traceback.format_exc())
+        Path(error_file).write_text(traceback.format_exc(), encoding="utf-8")
         sys.exit(1)
 
 
 class ProcessContext:
     """Processes that ``spawn`` started without waiting for them."""
 
-    def __init__(self, processes: list[Any], errors: list[Any]) -> None:
-        self.processes, self._errors = processes, errors
+    def __init__(self, processes: list[Any], folder: str) -> None:
+        self.processes, self._folder = processes, folder
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     def pids(self) -> list[int]:
         """The numbers that the system gave the processes."""
@@ -116,12 +122,12 @@ class ProcessContext:
         for process in self.processes:
             process.join(grace_period)
         code, pid = int(self.processes[failed].exitcode), int(self.processes[failed].pid)
-        try:
-            said = f"\n\n-- Process {failed} terminated with the following error:\n{self._errors[failed].recv()}"
-        except EOFError:  # it sent nothing
-            pass
-        else:
-            raise ProcessRaisedException(said, failed, pid)
+        error_file = Path(_error_file(self._folder, failed))
+        if error_file.exists():
+            said = error_file.read_text(encoding="utf-8")
+            raise ProcessRaisedException(
+                f"\n\n-- Process {failed} terminated with the following error:\n{said}", failed, pid
+            )
         if code < 0:
             name = signal.Signals(-code).name
             raise ProcessExitedException(f"process {failed} terminated with signal {name}", failed, pid, code, name)
@@ -129,6 +135,11 @@ class ProcessContext:
 
 
 SpawnContext = ProcessContext
+
+
+def _error_file(folder: str, i: int) -> str:
+    """Where process i leaves its traceback, however long: a pipe would hold no more than 64 KiB until it is read."""
+    return os.path.join(folder, str(i))
 
 
 def start_processes(
@@ -145,15 +156,12 @@ def start_processes(
     Raises ProcessRaisedException, with the traceback, if one of them raised, ProcessExitedException if one ended otherwise.
     """
     context: Any = _python.get_context(start_method)
-    processes, errors = [], []
+    folder = tempfile.mkdtemp(prefix="metagrad-")
+    started = ProcessContext([], folder)
     for i in range(nprocs):
-        receiving, sending = context.Pipe(duplex=False)
-        process = context.Process(target=_run, args=(fn, i, args, sending), daemon=daemon)
+        process = context.Process(target=_run, args=(fn, i, args, _error_file(folder, i)), daemon=daemon)
         process.start()
-        sending.close()
-        processes.append(process)
-        errors.append(receiving)
-    started = ProcessContext(processes, errors)
+        started.processes.append(process)
     if not join:
         return started
     while not started.join():

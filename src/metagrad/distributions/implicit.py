@@ -5,7 +5,10 @@ the probability P(a, x) of a smaller outcome stays the same, dx/da = -(∂P/∂a
 
     P(a, x) = p(x) Σₙ rₙ,   r₀ = x / a,   rₙ₊₁ = rₙ x / (a + n + 1),
 
-this is -Σₙ rₙ (log x - ψ(a + n + 1)). Source: Figurnov, Mohamed and Mnih 2018, arXiv:1805.08498.
+this is -Σₙ rₙ (log x - ψ(a + n + 1)). Source: Figurnov, Mohamed and Mnih 2018, arXiv:1805.08498. Of a large a the series is
+long; there a z is found that stays as it is when a moves (source: Cornish and Fisher 1938),
+
+    x = a + √a z + (z² - 1) / 3 + (z³ - 7z) / (36 √a) - (3z⁴ + 7z² - 16) / (810 a).
 
 A share xⱼ of a Dirichlet variable is a beta variable with a = aⱼ and b = Σ aᵢ - a, whose series is
 
@@ -52,8 +55,28 @@ class StandardGamma(Function):
 
 
 def gamma_slope(a: Array, x: Array) -> Array:
-    """dx/da of gamma variables, by the series above; float64 inside."""
+    """dx/da of gamma variables; nan where it is not finite. float64 inside."""
     a64, x64 = a.astype(np.float64), x.astype(np.float64)
+    found = np.full(x.shape, np.nan)
+    finite, large = np.isfinite(a64) & np.isfinite(x64), a64 > _LARGE_SHAPE
+    for which, slope in ((finite & ~large, _slope_by_series), (finite & large, _slope_of_large)):
+        found[which] = slope(a64[which], x64[which])
+    return found.astype(a.dtype)
+
+
+_LARGE_SHAPE = 1e5  # above it the expansion is exact to 1e-12, and the series has more than 2,000 terms
+
+
+def _slope_of_large(a: Array, x: Array) -> Array:
+    root = np.sqrt(a)
+    z = (x - a) / root
+    for _ in range(4):
+        at = a + root * z + (z**2 - 1) / 3 + (z**3 - 7 * z) / (36 * root) - (3 * z**4 + 7 * z**2 - 16) / (810 * a)
+        z -= (at - x) / (root + 2 * z / 3)
+    return 1 + z / (2 * root) - (z**3 - 7 * z) / (72 * a * root) + (3 * z**4 + 7 * z**2 - 16) / (810 * a**2)
+
+
+def _slope_by_series(a64: Array, x64: Array) -> Array:
     ratio = x64 / a64
     gap = np.log(x64) - gamma_functions.digamma(from_data.as_tensor(a64 + 1)).numpy()
     total, n = np.zeros_like(x64), 1
@@ -65,7 +88,7 @@ def gamma_slope(a: Array, x: Array) -> Array:
         gap -= 1 / (a64 + n)
         ratio *= x64 / (a64 + n)
         n += 1
-    return total.astype(a.dtype)
+    return total
 
 
 def standard_gamma(concentration: Tensor, shape: Sequence[int]) -> Tensor:
@@ -94,7 +117,10 @@ class StandardDirichlet(Function):
 
 
 def share_slope(a: Array, x: Array) -> Array:
-    """(dx/da) / (1 - x) of each share, by the series above; float64 inside."""
+    """(dx/da) / (1 - x) of each share, by the series above, or as of a normal variable; nan where it is not finite.
+
+    float64 inside.
+    """
     a64, x64 = a.astype(np.float64), x.astype(np.float64)
     once = a64[tuple([slice(0, 1) if step == 0 else slice(None) for step in a.strides])]  # without what was repeated
     total, psi = once.sum(-1, keepdims=True), _digamma(once)
@@ -107,9 +133,11 @@ def share_slope(a: Array, x: Array) -> Array:
     own = np.where(low, a64, total - a64)
     found = np.zeros(x64.shape)
     apart = np.where(low, apart_low, apart_high)
-    at, r, gap = np.arange(x64.size), (x64 / own).ravel(), (np.log(x64) + apart).ravel()
-    low, near, over, under = low.ravel(), np.where(low, x64, 1 - x64).ravel(), total.ravel(), own.ravel() + 1
-    part, tolerance = np.zeros(x64.size), 1e-12 if a.dtype.itemsize == 8 else 1e-8
+    tolerance, largest = (1e-12, 1e8) if a.dtype.itemsize == 8 else (1e-8, 1e6)
+    long = np.minimum(a64, total - a64) > largest  # where the series would be
+    at = np.flatnonzero(~long & np.isfinite(total) & np.isfinite(x64))
+    every = (x64 / own, np.log(x64) + apart, low, np.where(low, x64, 1 - x64), total, own + 1, np.zeros(x64.shape))
+    r, gap, low, near, over, under, part = (each.ravel()[at] for each in every)
     while at.size:
         for _ in range(8):  # steps before somebody asks who is done
             part += r * gap
@@ -119,7 +147,17 @@ def share_slope(a: Array, x: Array) -> Array:
         going = (near * over >= under) | (r * (1 + np.abs(gap)) > tolerance * np.abs(part))
         found.reshape(-1)[at[~going]] = part[~going]
         at, r, gap, low, near, over, under, part = (each[going] for each in (at, r, gap, low, near, over, under, part))
-    return (sign * found).astype(a.dtype)
+    found *= sign
+    found[long] = _share_slope_of_large(a64[long], x64[long], total[long])
+    found[~np.isfinite(total) | ~np.isfinite(x64)] = np.nan
+    return found.astype(a.dtype)
+
+
+def _share_slope_of_large(a: Array, x: Array, total: Array) -> Array:
+    """Of a normal variable: it stays as many of its standard deviations from its mean. The relative error is about 1/a."""
+    mean = a / total
+    slope = (1 - mean) / total + (x - mean) * (1 / a - 2 / total - 1 / (total + 1)) / 2
+    return slope / (1 - x)
 
 
 def _digamma(x: Array) -> Array:

@@ -169,7 +169,7 @@ def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any, like_produc
     """
     input = input.expand(tuple(product.shape))
     if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
-        beta, alpha = (int(fitting(factor, product.dtype)) for factor in (beta, alpha))
+        beta, alpha = (int(cast(float, fitting(factor, product.dtype))) for factor in (beta, alpha))
     product = product if alpha == 1 else mul(product, real_factor("addmm", alpha, product))
     if beta == 0:
         return (

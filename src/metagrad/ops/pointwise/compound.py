@@ -83,7 +83,7 @@ def addcmul(
     if result_type(input, product) is dtypes.bool_:
         raise unsupported("addcmul", dtypes.bool_)
     cut = isinstance(value, float) and result_type(input, product).category < 2  # where add refuses fractions
-    value = int(fitting(value, result_type(input, product))) if cut or value.__class__ is bool else value
+    value = int(cast(float, fitting(value, result_type(input, product)))) if cut or value.__class__ is bool else value
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
 
