@@ -140,6 +140,44 @@ with torch.serialization.safe_globals([nn.Linear, set, collections.OrderedDict])
         assert mg.load(tmp_path / "layer.pt").in_features == mg.load(tmp_path / "own.pt").in_features == 2
 
 
+@pytest.mark.parametrize("start", ["import metagrad as torch\nfrom metagrad import nn", UNDER_ALIAS])
+def test_what_a_file_names_is_not_imported(start):
+    program = """
+import io, sys, zipfile
+import torch.fx
+from metagrad.serialization import errors
+file = io.BytesIO()
+torch.save({}, file)
+with zipfile.ZipFile(file) as saved:
+    members = {name: saved.read(name) for name in saved.namelist()}
+def load(module, name):
+    forged = io.BytesIO()
+    with zipfile.ZipFile(forged, "w") as made:
+        for member, data in members.items():
+            made.writestr(member, f"c{module}\\n{name}\\n.".encode() if member.endswith("data.pkl") else data)
+    forged.seek(0)
+    return torch.load(forged, weights_only=True)
+safe = [nn.Linear, nn.Softmax, nn.functional.relu, torch.distributions.Normal, torch.fx.Graph]
+paths = "nn.modules.linear nn.modules.activation nn.functional distributions.normal fx.graph".split()
+with torch.serialization.safe_globals(safe):
+    before = set(sys.modules)
+    for module in ("metagrad.cli", "torch.cli", "metagrad.learn", "metagrad.distributed", "torch.distributed", "metagrad.x"):
+        try:
+            load(module, "Linear")
+            print("made")
+        except errors.CheckpointError:
+            pass
+    print(sorted(set(sys.modules) - before))
+    for start in ("torch", "metagrad"):
+        for module, thing in zip(paths, safe):
+            assert load(f"{start}.{module}", thing.__name__) is thing
+    assert load("metagrad.nn.modules.softmax", "Softmax") is nn.Softmax
+    assert load("metagrad.nn.functional.activation", "relu") is nn.functional.relu
+"""
+    program = program if "alias" in start else program.replace("import torch.fx", "import metagrad.fx")
+    assert printed(start + program) == ["[]"]
+
+
 def test_processes_that_are_started_anew_have_the_alias(tmp_path):
     program = """
 import multiprocessing, pathlib, sys, torch
@@ -212,6 +250,8 @@ graph = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
 print([node.op for node in graph.graph.nodes])
 for function in (nn.functional.softsign, nn.functional.tanhshrink):
     print(torch.fx.symbolic_trace(function).code.strip().split("\\n")[0])
+from torch.fx.tracing import _annotations
+print(_annotations(nn.utils.parameters_to_vector))
 """
     assert printed(UNDER_ALIAS + program) == [
         "<class 'torch.nn.parameter.Parameter'> Normal(loc: 0.0, scale: 1.0)",
@@ -219,4 +259,5 @@ for function in (nn.functional.softsign, nn.functional.tanhshrink):
         "['placeholder', 'call_module', 'call_module', 'output']",
         "def forward(self, input):",
         "def forward(self, input):",
+        "{}",
     ]

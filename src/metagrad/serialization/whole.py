@@ -19,8 +19,17 @@ from metagrad.serialization.names import Function, meaning
 from metagrad.serialization.storages import StoredNumbers
 
 
-def located(module: str, name: str) -> object:
+def _module(path: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(path)
+    except ImportError:
+        return None
+
+
+def located(module: str, name: str, find: Callable[[str], ModuleType | None] = _module) -> object:
     """What metagrad has under one of PyTorch's names: in the module of that path, or else in one above it; None if nothing.
+
+    ``find`` gives metagrad's module of a path, if there is one.
 
     >>> located("torch.nn.modules.linear", "Linear")
     <class 'metagrad.nn.modules.linear.Linear'>
@@ -29,19 +38,12 @@ def located(module: str, name: str) -> object:
     if any(part.startswith("__") for part in path):
         return None
     for length in range(len(path), -1, -1):
-        found: Any = _module(".".join(["metagrad", *path[:length]]))
+        found: Any = find(".".join(["metagrad", *path[:length]]))
         for part in name.split("."):
             found = getattr(found, part, None)
         if found is not None and not isinstance(found, ModuleType):
             return found
     return None
-
-
-def _module(path: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(path)
-    except ImportError:
-        return None
 
 
 def unpickled(
