@@ -134,7 +134,8 @@ def share_slope(a: Array, x: Array) -> Array:
     found = np.zeros(x64.shape)
     apart = np.where(low, apart_low, apart_high)
     tolerance, largest = (1e-12, 1e8) if a.dtype.itemsize == 8 else (1e-8, 1e6)
-    long = np.minimum(a64, total - a64) > largest  # where the series would be
+    others = total - a64
+    long = (np.minimum(a64, others) > largest) | (others < 1e-12 * total)  # where the series would be, or has no b
     at = np.flatnonzero(~long & np.isfinite(total) & np.isfinite(x64))
     every = (x64 / own, np.log(x64) + apart, low, np.where(low, x64, 1 - x64), total, own + 1, np.zeros(x64.shape))
     r, gap, low, near, over, under, part = (each.ravel()[at] for each in every)
