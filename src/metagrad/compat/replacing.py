@@ -44,7 +44,14 @@ _READING: tuple[type, ...] = (
     functools._lru_cache_wrapper,
     type(iter(set())),
 )  # what they read must not change: a cache, a set in a loop
-_module_of = vars(type)["__module__"].__get__  # whatever a metaclass has under that name
+_module = vars(type)["__module__"].__get__  # whatever a metaclass has under that name
+
+
+def _module_of(kind: type) -> Any:
+    try:
+        return _module(kind)
+    except AttributeError:  # a class that was made where no module's name was known
+        return None
 
 
 def replace_held(replaced: dict[Any, Any]) -> None:
