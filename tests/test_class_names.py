@@ -27,6 +27,7 @@ SHOWN = {
     "torch.utils.data.DataLoader": "torch.utils.data.dataloader", "torch.utils.data.Subset": "torch.utils.data.dataset",
     "torch.autograd.Function": "torch.autograd.function", "torch.no_grad": "torch.autograd.grad_mode",
     "torch.nn.parallel.DistributedDataParallel": "torch.nn.parallel.distributed",
+    "torch.fx.Tracer": "torch.fx._symbolic_trace", "torch.fx.Graph": "torch.fx.graph",
 }  # fmt: skip
 UNDER_ALIAS = """
 from metagrad import alias
@@ -55,7 +56,7 @@ def test_pytorch_has_the_same_names(torch):
 
 def test_everything_that_has_such_a_name_is_found_by_it():
     program = """
-import importlib, pickle, pkgutil, typing, metagrad
+import copy, importlib, inspect, pickle, pkgutil, sys, typing, metagrad
 from metagrad.base import naming
 for found in pkgutil.walk_packages(metagrad.__path__, "metagrad."):
     if not found.name.startswith(("metagrad.tagger", "metagrad.learn", "metagrad.__main__", "metagrad.distributed.launch")):
@@ -63,20 +64,57 @@ for found in pkgutil.walk_packages(metagrad.__path__, "metagrad."):
             importlib.import_module(found.name)
         except ImportError:  # a library that is not installed
             pass
-wrong = []
+wrong, classes = [], {x for x, _ in naming.renamed if isinstance(x, type)}
+def hinted():
+    for kind in classes:
+        try:
+            typing.get_type_hints(kind)
+        except Exception:  # only a type checker imports what it names
+            continue
+        yield kind
 for value, home in naming.renamed:
     assert home.startswith("metagrad.") and str(value.__module__).partition(".")[0] == "torch"
     try:
         plain, short = pickle.dumps(value), pickle.dumps(value, 2)
         assert pickle.loads(plain) is value is pickle.loads(short) and value.__module__.encode() in short
         assert value.__module__.encode() + b"." not in plain
+        assert copy.deepcopy(value.__module__) is copy.copy(value.__module__) is value.__module__
+        if isinstance(value, type):
+            assert inspect.getfile(value) == sys.modules[home].__file__ and f"class {value.__name__}" in inspect.getsource(value)
     except Exception as error:
         wrong.append((value, error))
-for kind in (nn.Linear, nn.Softmax, nn.GRUCell, torch.optim.AdamW, torch.distributions.Normal, torch.utils.data.DataLoader):
-    typing.get_type_hints(kind)
+hints = set(hinted())
 print(len(naming.renamed) > 900, wrong)
+alias.uninstall()
+print(set(hinted()) - hints)  # torch.int is not int
 """
-    assert printed(UNDER_ALIAS + program) == ["True []"]
+    assert printed(UNDER_ALIAS + program) == ["True []", "{<class 'metagrad.base.device.device'>}"]
+
+
+def test_sources_hints_and_loaders_are_those_of_the_files():
+    program = """
+import copy, importlib.util, inspect, typing
+found = inspect.getfile
+class Mine(torch.fx.Tracer):
+    depth: int = 0
+class Grown(torch.distributions.transforms.ExpTransform):
+    depth: int = 0
+print(typing.get_type_hints(Mine)["depth"], typing.get_type_hints(Grown)["depth"], torch.fx.Tracer)
+for thing in (torch.optim.lr_scheduler.StepLR, torch.optim.lr_scheduler.StepLR.__init__, nn.Softmax, nn, torch.device):
+    print(inspect.getfile(thing).rpartition("metagrad/")[2], end=" ")
+print(inspect.getsource(nn.Softmax)[:13])
+loader = copy.copy(importlib.util.find_spec("metagrad.optim.rprop").loader)
+print(len(loader.get_source("metagrad.optim.rprop")) > 100, loader.get_filename()[-8:])
+alias.uninstall()
+print(inspect.getfile is not found, inspect.getsource(nn.Softmax)[:13])
+"""
+    assert printed(UNDER_ALIAS + program) == [
+        "<class 'int'> <class 'int'> <class 'torch.fx._symbolic_trace.Tracer'>",
+        "optim/lr_scheduler/factors.py optim/lr_scheduler/factors.py nn/modules/softmax.py nn/__init__.py base/device.py "
+        "class Softmax",
+        "True rprop.py",
+        "True class Softmax",
+    ]
 
 
 def test_what_is_shown_goes_with_the_alias():

@@ -29,6 +29,9 @@ def is_own(module: str | None) -> bool:
 class ShownName(str):
     """A ``__module__`` that reads as PyTorch's; pickles have the name that the module has under either of the package's names.
 
+    Those of protocols 4 and 5 do, that is, which send it as what it is; those before them write the text that is read, and so
+    are read under the alias only.
+
     >>> import pickle
     >>> name = ShownName("torch.nn.modules.linear", "metagrad.nn.modules.linear")
     >>> print(name, pickle.loads(pickle.dumps(name)))
@@ -45,3 +48,9 @@ class ShownName(str):
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         return str, (self.home,)
+
+    def __copy__(self) -> ShownName:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ShownName:
+        return self

@@ -6,6 +6,8 @@ others when it has been imported (``watched``). ``take_back`` writes what stood 
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -14,7 +16,7 @@ from typing import Any
 
 from metagrad.base.naming import ShownName, renamed
 from metagrad.compat import beside, torch_function
-from metagrad.compat.module_paths import DISTRIBUTIONS, MODULES
+from metagrad.compat.module_paths import DISTRIBUTIONS, moved
 
 __all__ = ["give_all", "take_back", "watched"]
 
@@ -29,6 +31,7 @@ _ROOMS = {  # metagrad's modules, and those below them: what PyTorch calls them,
     "base.size": "=",
     "compat.amp": "amp",
     "compat.fx": "fx",
+    "compat.fx.tracing": "fx._symbolic_trace",
     "compat.jit": "jit",
     "compat.torch_overrides": "overrides",
     "distributions": "distributions",
@@ -149,7 +152,7 @@ def give(module: ModuleType) -> None:
 def _enter(place: str, path: str, module: ModuleType) -> None:
     """Let a module be found by PyTorch's name for it, too: what a class's annotations mean is looked up there."""
     name = f"torch.{place}"
-    if name not in sys.modules and (place == path or MODULES.get(place) == path):
+    if name not in sys.modules and (place == path or moved(place) == module.__name__):
         sys.modules[name] = module
         beside.complete(module, place)
 
@@ -159,6 +162,7 @@ def give_all() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("metagrad.") and getattr(module, "__name__", "") == name:
             give(module)
+    inspect.getfile = _file_of
 
 
 def take_back() -> None:
@@ -166,6 +170,17 @@ def take_back() -> None:
     while renamed:
         value, home = renamed.pop()
         value.__module__ = home
+    inspect.getfile = _getfile
+
+
+_getfile = inspect.getfile
+
+
+@functools.wraps(_getfile)
+def _file_of(object: Any) -> str:
+    """Python looks up the module that a class names; PyTorch has in one file what is here in several."""
+    homes = (home for value, home in renamed if value is object) if isinstance(object, type) else ()
+    return _getfile(sys.modules.get(next(iter(homes), ""), object))
 
 
 class Watching:
@@ -173,6 +188,11 @@ class Watching:
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copies ask before they have a loader
+            raise AttributeError(name)
+        return getattr(self.loader, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """The module, not run yet."""

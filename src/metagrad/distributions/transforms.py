@@ -1,5 +1,6 @@
 """Invertible maps, by PyTorch's names: all of them can be had from here."""
 
+from metagrad.distributions.constraints import Constraint as Constraint
 from metagrad.distributions.scalarmaps import (
     AbsTransform,
     AffineTransform,
