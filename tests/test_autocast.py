@@ -1,6 +1,8 @@
 """Mixed precision: what ``autocast`` casts, when, and what it leaves alone; and ``GradScaler``."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -228,3 +230,27 @@ def test_a_scaler_refuses_gradients_of_float16_and_an_empty_state():
         scaler.load_state_dict({})
     with pytest.raises(AssertionError, match="growth factor"):
         mg.amp.GradScaler("cpu", growth_factor=1.0)
+
+
+def test_functions_that_cast_are_known_by_their_names():
+    """To classes and modes that are asked, though they were asked before anything was cast."""
+    program = """
+import metagrad
+class Kept(metagrad.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        told.append(function)
+        return super().__torch_function__(function, types, args, kwargs or {})
+told, x = [], metagrad.ones(2, 2).as_subclass(Kept)
+with metagrad.autocast("cpu"):
+    y = metagrad.einsum("ij,jk->ik", x, x), x.matmul(x), metagrad.nn.functional.linear(x, x)
+known = [metagrad.einsum, metagrad.Tensor.matmul, metagrad.nn.functional.linear]
+told = [function for function in told if function is not metagrad.Tensor.to]  # the casts
+print(told == known, {str(z.dtype) for z in y}, {type(z) for z in y} == {Kept})
+print([metagrad.overrides.resolve_name(f) for f in (*known, metagrad.matmul)])
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [
+        "True {'metagrad.bfloat16'} True",
+        "['torch.functional.einsum', 'torch.Tensor.matmul', 'torch.nn.functional.linear', 'torch.matmul']",
+    ]

@@ -26,6 +26,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.compat.amp.settings import Settings, settings
 from metagrad.compat.replacing import replace
+from metagrad.compat.torch_function import give_place
 from metagrad.nn.modules.rnn import RNNBase
 from metagrad.tensors.tensor import Tensor
 
@@ -132,6 +133,7 @@ def start_casting() -> None:
                 function = getattr(space, key)
                 if function not in replaced:
                     replaced[function] = _casting(function, chosen)
+                    give_place(function, replaced[function])
                 setattr(space, key, replaced[function])
     for operator in ("__matmul__", "__rmatmul__"):
         setattr(Tensor, operator, _casting(getattr(Tensor, operator), lower_precision))
