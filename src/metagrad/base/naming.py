@@ -27,10 +27,9 @@ def is_own(module: str | None) -> bool:
 
 
 class ShownName(str):
-    """A ``__module__`` that reads as PyTorch's; pickles have the name that the module has under either of the package's names.
+    """A ``__module__`` that reads as PyTorch's, and is metagrad's own in pickles of protocols 4 and 5, with or without the alias.
 
-    Those of protocols 4 and 5 do, that is, which send it as what it is; those before them write the text that is read, and so
-    are read under the alias only.
+    Those of earlier protocols write the text that is seen, and so are read under the alias only.
 
     >>> import pickle
     >>> name = ShownName("torch.nn.modules.linear", "metagrad.nn.modules.linear")

@@ -27,14 +27,10 @@ from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
 _KINDS = frozenset("fdlq?i")  # dtypes that are converted into each other as C does it
-_MAGNITUDE, _NOT_FINITE = (
-    np.int16(0x7FFF),
-    0x7C00,
-)  # of a half: its bits without the sign, and from which on it is no number
-_MOVED, _BIAS = (
-    np.int32(-0x70002000),
-    np.float32(2.0**112),
-)  # the bits that a half fills after 13 others; the sign was repeated
+_MAGNITUDE = np.int16(0x7FFF)  # a half's bits without the sign
+_NOT_FINITE = 0x7C00  # from these on it is infinite or nan
+_MOVED = np.int32(-0x70002000)  # the bits that a half fills after 13 others; the sign was repeated
+_BIAS = np.float32(2.0**112)
 _HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}
 
 

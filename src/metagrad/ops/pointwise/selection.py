@@ -81,8 +81,8 @@ def where(
         warn_once("where received a uint8 condition tensor, which is deprecated: use a bool tensor")
     x, y = operands(input, other)
     for number, beside in ((input, y), (other, x)):
-        floats = isinstance(beside, Variable) and beside.dtype.category == 2
-        if floats or number.__class__ is int and isinstance(beside, Variable) and beside.dtype.category == 1:
+        category = beside.dtype.category if isinstance(beside, Variable) else 0
+        if category == 2 or category == 1 and number.__class__ is int:
             need_room(number, beside.dtype)
     return Where.apply(condition, x, y)
 
