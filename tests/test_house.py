@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -139,6 +140,17 @@ def test_a_folders_table_of_contents_names_what_is_there(folder):
 
 def test_the_package_has_few_entries():
     assert len([path for path in PACKAGE.iterdir() if not path.name.startswith("__")]) <= 26
+
+
+ENTRANCE = """.ci .github .gitignore .pre-commit-config.yaml CHANGELOG.md CONTRIBUTING.md LICENSE README.md
+benchmarks conftest.py docs examples pyproject.toml src tests"""
+
+
+def test_nothing_lies_at_the_entrance_that_does_not_belong_there():
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a checkout of git")
+    kept = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True)
+    assert {name.split("/")[0] for name in kept.splitlines()} == set(ENTRANCE.split())
 
 
 # ------------------------------------------------ the core
