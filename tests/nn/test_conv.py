@@ -14,7 +14,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.windows import sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn import functional as F
-from metagrad.nn.functional.conv import Convolve
+from metagrad.nn.functional.conv_maps import Convolve
 
 # ------------------------------------------------ kernel and reference implementation
 

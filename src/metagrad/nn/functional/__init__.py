@@ -1,7 +1,6 @@
 """``metagrad.nn.functional``: the layers as plain functions, for those who keep the parameters themselves.
 
 ==========================  =====================================================================================
-``reduction.py``            how the losses of all elements become one number
 ``activation.py``           relu, leaky_relu, elu, glu, thresholds and the other activations made of pieces
 ``smooth_activation.py``    gelu, silu, mish, softplus
 ``softmaxes.py``            softmax, log_softmax, softmin, gumbel_softmax
@@ -20,6 +19,8 @@
 ``margin_loss.py``          ranking, embedding and triplet losses
 ``distance.py``             cosine_similarity, pairwise_distance
 ``conv.py``                 convolution and its transpose
+``conv_maps.py``            the ops they consist of
+``conv_windows.py``         where the windows lie, checked
 ``pooling_windows.py``      the windows of pooling, checked
 ``max_pooling.py``          maxima of windows
 ``mean_pooling.py``         means and norms of windows
