@@ -1,6 +1,6 @@
 """Norms of large arrays as one op each, on the kernels of ``kernels/normalization.py``.
 
-``functional/normalization.py`` spells them out in ordinary ops.
+``functional/normalization.py`` and ``layer_norm.py`` spell them out in ordinary ops.
 """
 
 from __future__ import annotations

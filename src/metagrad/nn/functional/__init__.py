@@ -9,7 +9,8 @@
 ``embedding_bags.py``       embedding_bag
 ``attention.py``            scaled dot-product attention
 ``multihead_attention.py``  attention with several heads
-``normalization.py``        layer_norm, batch_norm and their relatives
+``layer_norm.py``           layer_norm, rms_norm, normalize: over the last dimensions
+``normalization.py``        batch_norm, instance_norm, group_norm: over channels
 ``dropouts.py``             dropout of elements, of channels, alpha_dropout
 ``loss.py``                 cross entropy, squared error and their relatives
 ``squared_loss.py``         the squared error and Huber's as ops
@@ -47,6 +48,7 @@ from metagrad.nn.functional.grid_sampling import *
 from metagrad.nn.functional.im2col import *
 from metagrad.nn.functional.inplace import *
 from metagrad.nn.functional.interpolate import *
+from metagrad.nn.functional.layer_norm import *
 from metagrad.nn.functional.likelihood_loss import *
 from metagrad.nn.functional.linear import *
 from metagrad.nn.functional.loss import *

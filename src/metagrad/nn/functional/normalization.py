@@ -1,9 +1,8 @@
-"""Normalization: numbers moved and scaled so that groups of them have mean 0 and variance 1."""
+"""Normalization of channels: moved and scaled to mean 0 and variance 1 over a batch, an image, or a group of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,35 +12,33 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.transforms import not_transforming
-from metagrad.autograd.variable import Variable, recording, wrap
+from metagrad.autograd.variable import recording, wrap
 from metagrad.base import dtypes
 from metagrad.base.channels_last import suggested
-from metagrad.base.layouts import in_order, inverse
-from metagrad.base.typing import Array, Dims
+from metagrad.base.layouts import inverse
+from metagrad.base.typing import Array
 from metagrad.kernels import column_norms as columns
 from metagrad.kernels import normalization as kernels
 from metagrad.kernels.libraries import gpu_rows, is_on_gpu
 from metagrad.nn.fast_normalization import (
     ChannelNorm,
     ColumnNorm,
-    RMSNorm,
     RunningNorm,
     joined,
     serves,
     serves_channels,
 )
-from metagrad.ops.arguments import asks_for_tensors, takes_out
+from metagrad.nn.functional.layer_norm import check_parameters
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.operands import cast_to, in_single
-from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.copying import contiguous, formatted_as
 from metagrad.ops.shape.padding import constant_pad_nd
-from metagrad.ops.shape.views import shaped
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
+__all__ = ["batch_norm", "group_norm", "instance_norm", "local_response_norm"]
 
 
 class Standardize(Function):
@@ -65,81 +62,8 @@ class Standardize(Function):
         return r * (centred - y * (grad * y).mean(axis=self.axis, keepdims=True))
 
 
-class LayerNorm(Function):
-    """z = w (x − μ) r + b of rows x (N, M), w and b (M), r = (σ² + ε)^−½;   with y = (x − μ) r and g = w ∂L/∂z:
-
-    ∂L/∂x = r (g − mean(g) − y mean(g y)),   ∂L/∂w = Σ y ∂L/∂z,   ∂L/∂b = Σ ∂L/∂z.
-    """
-
-    guards = (2,)
-
-    def forward(self, x: Array, w: Array | None, b: Array | None, eps: float) -> Array:
-        self.save(x, w)
-        self.eps = eps
-        if is_on_gpu(x) and gpu_rows().serve(x, w, b):
-            z, self.kept = gpu_rows().layer_norm(x, w, b, eps, keep=any(self.needs))
-            return z
-        z, self.kept = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
-        return in_order(z)
-
-    def backward(self, grad: Array) -> Any:
-        x, w = self.saved
-        if isinstance(grad, np.ndarray):
-            return kernels.layer_norm_backward(grad, w, self.kept, self.needs)
-        if not isinstance(grad, Variable) and gpu_rows().serve(grad, w, *self.kept):
-            return gpu_rows().layer_norm_backward(grad, w, self.kept, self.needs)
-        d = x - x.mean(axis=1, keepdims=True)
-        r = ((d * d).mean(axis=1, keepdims=True) + self.eps) ** -0.5
-        y = d * r
-        g = grad if w is None else grad * w
-        grad_x = r * (g - g.mean(axis=1, keepdims=True) - y * (g * y).mean(axis=1, keepdims=True))
-        return grad_x, (grad * y).sum(axis=0) if self.needs[1] else None, grad.sum(axis=0) if self.needs[2] else None
-
-
-_layer_norm = in_single(LayerNorm.apply)
-
-
-def _trailing(
-    name: str, input: Tensor, normalized_shape: Sequence[int], **parameters: Tensor | None
-) -> tuple[int, ...]:
-    """The shape that the input must end with, and the parameters must have."""
-    if hasattr(normalized_shape, "__index__"):
-        raise TypeError(
-            f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not {type(normalized_shape).__name__}"
-        )
-    shape = tuple(normalized_shape)
-    if not shape:
-        raise RuntimeError(
-            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
-            f"normalized_shape = [] in {name}"
-        )
-    if tuple(input.shape)[-len(shape) :] != shape:
-        raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
-            f"input of size{list(input.shape)}"
-        )
-    for which, parameter in parameters.items():
-        if parameter is not None and tuple(parameter.shape) != shape:
-            raise RuntimeError(
-                f"Expected {which} to be of same shape as normalized_shape, but got {which} of shape "
-                f"{list(parameter.shape)} and normalized_shape = {list(shape)}"
-            )
-    return shape
-
-
-def _check_parameters(name: str, input: Tensor, *parameters: Tensor | None) -> None:
-    """RuntimeError unless weights, biases and running values have the input's dtype; float32 may stand beside narrower ones."""
-    kinds = {p.dtype for p in parameters if p is not None}
-    if kinds and kinds != {input.dtype} and not (input.dtype.itemsize == 2 and kinds == {dtypes.float32}):
-        got = " and ".join(sorted(kind.name for kind in kinds))
-        raise RuntimeError(
-            f"{name}: expected parameters of the input's dtype, {input.dtype.name}, or beside one of 16 bits all of them float32, "
-            f"got {got}: convert one side with .to()"
-        )
-
-
 def _check_channels(name: str, input: Tensor, **parameters: Tensor | None) -> None:
-    """``_check_parameters``, and that there is one number for each channel. NotImplementedError for integers."""
+    """``check_parameters``, and that there is one number for each channel. NotImplementedError for integers."""
     if input.array.dtype.kind not in "fV":
         raise unsupported(name, input.dtype)
     channels = input.array.shape[1]
@@ -149,70 +73,7 @@ def _check_channels(name: str, input: Tensor, **parameters: Tensor | None) -> No
                 f"{which} should contain {channels} elements not {parameter.array.size}: {name} needs one for each channel of an "
                 f"input of shape {tuple(input.shape)}, got shape {tuple(parameter.shape)}"
             )
-    _check_parameters(name, input, *parameters.values())
-
-
-@asks_for_tensors
-@composite
-@known_as("NativeLayerNorm")
-def layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
-    eps: float = 1e-5, cudnn_enable: bool = True,
-) -> Tensor:  # fmt: skip
-    """w (x − μ) / √(σ² + ε) + b, μ and σ² over the last dimensions, of shape ``normalized_shape`` (Ba et al. 2016).
-
-    input (*, normalized_shape), weight and bias (normalized_shape). Raises RuntimeError for integers, or an input that
-    does not end with normalized_shape.
-
-    >>> import metagrad
-    >>> metagrad.nn.functional.layer_norm(metagrad.tensor([[1.0, 3.0]]), (2,))
-    tensor([[-1.0000,  1.0000]])
-    """
-    shape = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    if input.array.dtype.kind not in "fV":
-        raise unsupported("layer_norm", input.dtype)
-    _check_parameters("layer_norm", input, weight, bias)
-    columns = math.prod(shape)
-    rows = shaped(input, (input.array.size // columns if columns else 0, columns))
-    w, b = (None if p is None else shaped(p, (columns,)) for p in (weight, bias))
-    return shaped(_layer_norm(rows, w, b, eps=eps), input.array.shape)
-
-
-@asks_for_tensors
-@composite
-def rms_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
-) -> Tensor:
-    """w x / √(mean(x²) + ε), the mean over the last dimensions (Zhang & Sennrich 2019). eps: the dtype's, if None.
-
-    Raises RuntimeError for an input that does not end with normalized_shape.
-
-    >>> import metagrad
-    >>> metagrad.nn.functional.rms_norm(metagrad.tensor([[3.0, 4.0]]), (2,))
-    tensor([[0.8485, 1.1314]])
-    """
-    shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
-    if serves(input.array) and (weight is None or weight.dtype == input.dtype):
-        columns = math.prod(shape)
-        rows = shaped(input, (input.array.size // columns, columns))
-        w = None if weight is None else shaped(weight, (columns,))
-        y = RMSNorm.apply(rows, w, eps=_epsilon(input.dtype) if eps is None else eps)
-        return shaped(y, input.array.shape)
-    dims = tuple(range(-len(shape), 0))
-    epsilon = _epsilon(input.dtype) if eps is None else eps
-    return cast_to(_rms_norm(input, dims, weight, epsilon), input.dtype)
-
-
-def _epsilon(kind: dtypes.dtype) -> float:
-    if kind.category < 2:
-        raise unsupported("rms_norm", kind)
-    return dtypes.finfo(dtypes.float32 if kind.itemsize == 2 else kind).eps
-
-
-@in_single
-def _rms_norm(x: Tensor, dims: tuple[int, ...], weight: Tensor | None, eps: float) -> Tensor:
-    y = x * (x.square().mean(dims, keepdim=True) + eps).rsqrt()
-    return y if weight is None else y * weight
+    check_parameters(name, input, *parameters.values())
 
 
 def _per_channel(x: Tensor, parameter: Tensor) -> Tensor:
@@ -406,7 +267,7 @@ def group_norm(
                 f"Expected {which} to be a vector of size equal to the number of channels in input, but got {which} of shape "
                 f"{list(parameter.shape)} and input of shape {list(input.shape)}"
             )
-    _check_parameters("group_norm", input, weight, bias)
+    check_parameters("group_norm", input, weight, bias)
     if input.array.size == num_groups:  # PyTorch's rule, though each sample has values of its own
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
     if serves_channels(input.array):
@@ -435,16 +296,3 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     squares = input.square().transpose(1, -1)
     sums = constant_pad_nd(squares, (size // 2, (size - 1) // 2)).unfold(-1, size, 1).mean(-1).transpose(1, -1)
     return input / (sums * alpha + k) ** beta
-
-
-@takes_out
-@in_single
-def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
-    """x / max(‖x‖ₚ, ε), the norm along ``dim``.
-
-    >>> import metagrad
-    >>> metagrad.nn.functional.normalize(metagrad.tensor([[3.0, 4.0]]))
-    tensor([[0.6000, 0.8000]])
-    """
-    norm: Tensor = vector_norm(input, p, dim, keepdim=True)
-    return input / norm.clamp_min(eps)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.warning import warn
-from metagrad.nn.functional.normalization import normalize
+from metagrad.nn.functional.layer_norm import normalize
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.utils.parametrizations import norm_except
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.mode import no_grad
-from metagrad.nn.functional.normalization import normalize
+from metagrad.nn.functional.layer_norm import normalize
 from metagrad.nn.modules.module import Module
 from metagrad.nn.utils import parametrize
 from metagrad.ops.create.creation import eye
