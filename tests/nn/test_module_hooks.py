@@ -126,6 +126,35 @@ class TestState:
         assert sorted(keys.missing_keys) == ["0.bias", "0.weight", "1.bias", "1.weight"]
         assert sorted(keys.unexpected_keys) == ["0.nothing", "2.weight"]
 
+    def test_a_module_may_rename_what_its_children_load(self, lib, nn):
+        seen = []
+
+        class Parent(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner, self.scale = nn.Linear(2, 1, bias=False), nn.Parameter(lib.zeros(1))
+
+            def _load_from_state_dict(self, state, prefix, local, strict, missing, unexpected, errors):
+                seen.append((sorted(state), prefix, list(missing)))
+                state[prefix + "inner.weight"] = state.pop(prefix + "old.weight")
+                super()._load_from_state_dict(state, prefix, local, strict, missing, unexpected, errors)
+                seen.append(self.scale.item())
+
+        model = nn.Sequential(nn.Linear(1, 1, bias=False), Parent())
+        model[0].register_load_state_dict_post_hook(lambda m, keys: seen.append(list(keys.missing_keys)))
+        model[1].inner.register_load_state_dict_post_hook(lambda m, keys: keys.missing_keys.clear())
+        given = {"1.old.weight": lib.ones(1, 2), "1.scale": lib.ones(1)}
+        assert str(model.load_state_dict(given)) == "<All keys matched successfully>"
+        assert seen == [["0.weight"], (["1.old.weight", "1.scale"], "1.", ["0.weight"]), 1.0]
+        assert model[1].inner.weight.tolist() == [[1.0, 1.0]] and len(given) == 2
+
+    def test_hooks_are_called_child_by_child_in_order(self, lib, nn):
+        model, seen = nn.Sequential(nn.Sequential(nn.ReLU()), nn.ReLU()), []
+        for name, module in model.named_modules():
+            module.register_load_state_dict_post_hook(lambda m, keys, name=name: seen.append(name))
+        model.load_state_dict({})
+        assert seen == ["0.0", "0", "1", ""]
+
     def test_own_saving(self, lib, nn):
         class Doubled(nn.Linear):
             def _save_to_state_dict(self, destination, prefix, keep_vars):
@@ -213,3 +242,21 @@ def test_handles_are_where_programs_look(lib):
 
     handle = lib.nn.Linear(1, 1).register_forward_hook(lambda *_: None)
     assert isinstance(handle, importlib.import_module(f"{lib.__name__}.utils.hooks").RemovableHandle)
+
+
+def test_what_was_shown_while_loading_is_taken_back_where_the_state_does_not_fit():
+    class Looks(metagrad.nn.Linear):
+        def _load_from_state_dict(self, *given):
+            super()._load_from_state_dict(*given)
+            seen.append(self.weight.item())
+
+    seen = []
+    model = metagrad.nn.Sequential(Looks(1, 1, bias=False), metagrad.nn.Linear(2, 1, bias=False))
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    for assign in (False, True):
+        weight = model[0].weight
+        with pytest.raises(RuntimeError, match="size mismatch for 1.weight"):
+            model.load_state_dict({"0.weight": metagrad.ones(1, 1) * 5, "1.weight": metagrad.ones(1, 1)}, assign=assign)
+        assert model[0].weight is weight
+        assert all(t.equal(before[name]) for name, t in model.state_dict().items())
+    assert seen == [5.0, 5.0]

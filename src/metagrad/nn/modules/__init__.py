@@ -2,6 +2,7 @@
 
 ===========================  ========================================================
 ``module.py``                Module, the base of all: a tree of layers and parameters
+``loading.py``               its counterpart: a state checked and copied, module by module
 ``state_dict.py``            ``state_dict`` and back
 ``hooks.py``                 functions called around a module
 ``older_hooks.py``           what older programs and PyTorch's files know of hooks

@@ -16,8 +16,9 @@ from metagrad.nn.modules.hooks import (
     register_module_parameter_registration_hook,
     registered,
 )
+from metagrad.nn.modules.loading import _EXTRA_STATE_KEY_SUFFIX, _IncompatibleKeys  # noqa: F401 (programs import it)
 from metagrad.nn.modules.placement import Placement
-from metagrad.nn.modules.state_dict import _EXTRA_STATE_KEY_SUFFIX, StateKeeper, _IncompatibleKeys  # noqa: F401 (programs import it)
+from metagrad.nn.modules.state_dict import StateKeeper
 from metagrad.nn.modules.utils import type_name
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.ops.argument_types import complain
