@@ -364,3 +364,46 @@ def test_what_was_packed_is_freed_by_the_backward_pass():
         z = y.sin().index_select(0, metagrad.tensor([1, 2]))
     z.sum().backward()
     assert boxes and all(box() is None for box in boxes)
+
+
+def test_a_pass_for_the_sake_of_a_result_keeps_its_gradient_once(lib):
+    x = leaf(lib, 1, 2)
+    y = x * 2
+    (y * y).sum().backward(inputs=[y], retain_graph=True)
+    assert y.retains_grad and y.grad.tolist() == [4, 8] and x.grad is None
+    (y * y).sum().backward(inputs=[y], retain_graph=True)
+    assert y.grad.tolist() == [8, 16]
+
+
+def test_hooks_of_nodes_return_tuples(lib):
+    x = leaf(lib, 1, 2)
+    for register in ("register_hook", "register_prehook"):
+        y = x.exp()
+        getattr(y.grad_fn, register)(lambda grads, *_: grads[0])
+        with pytest.raises(TypeError, match="expected tuple, but hook returned 'Tensor'"):
+            y.sum().backward()
+
+
+def test_what_modes_were_before(lib):
+    outer, inner = lib.no_grad(), lib.enable_grad()
+    with outer, inner:
+        assert (outer.prev, inner.prev, lib.set_grad_enabled(True).prev) == (True, False, True)
+    assert isinstance(outer.clone(), lib.no_grad) and outer.clone() is not outer
+
+
+def test_callbacks_at_the_end_of_a_backward_pass(lib):
+    x, said = leaf(lib, 1, 2), []
+    engine = lib.autograd.Variable._execution_engine
+    assert x._backward_hooks is None
+    x.register_hook(lambda g: engine.queue_callback(lambda: said.append(x.grad.tolist())))
+    (x * 2).sum().backward()
+    assert said == [[2, 2]] and len(x._backward_hooks) == 1
+    with pytest.raises(RuntimeError, match="can only be installed during backward pass"):
+        engine.queue_callback(print)
+
+
+def test_data_that_is_set_keeps_the_version(lib):
+    x = lib.zeros(2)
+    x.add_(1)
+    x.data = lib.ones(3)
+    assert x._version == 1

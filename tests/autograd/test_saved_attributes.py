@@ -23,7 +23,9 @@ def test_numbers_and_sizes():
     x = leaf(1.0, 2.0)
     assert x.pow(3).grad_fn._saved_self is x and x.pow(3).grad_fn._saved_exponent == 3
     assert x.sum().grad_fn._saved_self_sym_sizes == (2,) and (x + 1).sum().grad_fn._saved_self_sym_sizes == (2,)
-    assert x.softmax(0).grad_fn._saved_dim == 0
+    assert x.softmax(0).grad_fn._saved_dim == 0 and x.mean().grad_fn._saved_self_sym_numel == 2
+    assert x.sum(0, keepdim=True).grad_fn._saved_keepdim and not x.sum(0).grad_fn._saved_keepdim
+    assert mg.nn.functional.leaky_relu(x, 0.1).grad_fn._saved_negative_slope == 0.1
 
 
 def test_what_is_not_there():

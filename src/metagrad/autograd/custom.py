@@ -375,4 +375,4 @@ def _jvp(ctx: Any, *grad_inputs: Any) -> Any:
 # that PyTorch has in a module of that name.
 Function.apply_static = apply_static
 Function.jvp = staticmethod(_jvp)  # type: ignore[attr-defined]
-vars(op).update(FunctionCtx=Context, once_differentiable=once_differentiable)
+vars(op).update(FunctionCtx=Context, BackwardCFunction=Custom, once_differentiable=once_differentiable)

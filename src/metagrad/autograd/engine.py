@@ -55,14 +55,15 @@ def backward(
     targets = None if inputs is None else _targets(inputs)
     if targets == []:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty: leave it out for every leaf")
+    for x in () if inputs is None else _listed(inputs):
+        x.retain_grad()  # of what is no leaf
     found = propagate(roots, create_graph if retain_graph is None else retain_graph, create_graph, targets)
     for edge, grad in found.items():
         if isinstance(edge, Variable):
             _accumulate(edge, grad)
-        else:
-            for x in _listed(inputs):
-                if x.grad_fn is edge:
-                    _accumulate(x, grad)
+    while mode.afterwards and mode.running is None:
+        function, mode.afterwards = mode.afterwards[0], mode.afterwards[1:]
+        function()
 
 
 def grad(
@@ -152,9 +153,8 @@ def propagate(
         for edge, g in (with_zeros(pending, found) if None in found else pending).items():  # leaves
             if wanted is None or edge in wanted:
                 found[edge] = g if edge._hooks is None else edge._hooks.passed(g)
-        mode.running = before[1]
     finally:
-        mode.grad = before[0]
+        mode.grad, mode.running = before
     return _unshared(found, roots)
 
 

@@ -166,9 +166,9 @@ def through_all(hooks: Hooks, grads: Sequence[Any], *more: Sequence[Any]) -> Any
     for hook in list(hooks.values()):
         answer = hook(current, *others)
         if answer is not None:
-            if not isinstance(answer, tuple) and len(grads) > 1:
+            if not isinstance(answer, tuple):
                 raise TypeError(f"expected tuple, but hook returned '{type(answer).__name__}'")
-            current = answer if isinstance(answer, tuple) else (answer,)
+            current = answer
             if not all(g is None or isinstance(g, Variable) for g in current):
                 raise TypeError(f"expected tuple of gradients, but hook returned '{type(answer).__name__}'")
             if len(current) != len(grads):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd import engine
 from metagrad.autograd.forward import follows_tangents, unrecorded
 from metagrad.autograd.graph import tensors_at
+from metagrad.autograd.mode import _Switch, mode
 from metagrad.autograd.transforms import refuse_backward
 from metagrad.autograd.variable import Variable as _Variable
 from metagrad.base.warning import warn, warn_once
@@ -162,6 +163,24 @@ class Variable(metaclass=_IsTensor):
         if volatile:
             warn("volatile was removed and now has no effect. Use `with torch.no_grad():` instead.")
         return data.detach().requires_grad_(requires_grad)
+
+    class _execution_engine:
+        """PyTorch's name for what runs a backward pass."""
+
+        @staticmethod
+        def queue_callback(function: Callable[[], Any]) -> None:
+            """Call a function when the backward pass that runs is over. Raises RuntimeError if none does."""
+            if mode.running is None:
+                raise RuntimeError("Final callbacks can only be installed during backward pass.")
+            mode.afterwards = (*mode.afterwards, function)
+
+
+def _recorded_before(switch: Any) -> bool:
+    """Whether operations were recorded before, to a program that asks a context manager: its ``prev``."""
+    return switch._before[0] if hasattr(switch, "_before") else bool(switch.earlier and switch.earlier[-1][0])
+
+
+_Switch.prev, _Switch.clone = property(_recorded_before), _Switch._recreate_cm  # type: ignore[attr-defined]
 
 
 class set_multithreading_enabled:

@@ -16,6 +16,7 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
+    afterwards: tuple[Any, ...] = ()  # functions to call at the end of the backward pass
     running: Any = None  # of the backward pass in progress: its roots, nodes it visits, targets, what it found
     levels: tuple[Any, ...] = ()  # where results get tangents, the innermost last: see ``forward.py``
 

@@ -6,6 +6,7 @@ Which of the arrays that a node keeps is the input, and which the result, is kno
 from __future__ import annotations
 
 import functools
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,14 +15,19 @@ import numpy as np
 
 from metagrad.autograd.errors import FREED, freed, gone
 from metagrad.autograd.mode import no_grad
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base.typing import Array
 
 # PyTorch's names of a node's inputs and of its result, and their numbers here.
 _INPUTS = {"self": 0, "mat1": 0, "input": 0, "other": 1, "mat2": 1, "weight": 1, "exponent": 1}
 _RESULTS = {"result": -1, "output": -1}
-_ATTRIBUTES = {"dim": "axis"}
-SAVED_NAMES = (*_INPUTS, *_RESULTS, *_ATTRIBUTES, "self_sym_sizes")
+_ATTRIBUTES = {"dim": "axis", "dims": "dims", "alpha": "alpha", "negative_slope": "slope"}
+_OF_SHAPES: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], Any]] = {  # by the input's and the result's
+    "self_sym_sizes": lambda given, _: given,
+    "self_sym_numel": lambda given, _: math.prod(given),
+    "keepdim": lambda given, found: len(given) == len(found),
+}
+SAVED_NAMES = (*_INPUTS, *_RESULTS, *_ATTRIBUTES, *_OF_SHAPES)
 
 
 class Packed:
@@ -71,13 +77,13 @@ class SavedTensor:
         Raises RuntimeError if hooks are there already, if the backward pass has freed the tensor, if ``pack_hook`` writes to it.
         """
         node, at = self._node, self._position
-        if node.unpack is not None:
-            raise RuntimeError(
-                "Calling register_hooks on a saved tensor whose hooks have already been set is not allowed"
-            )
         if node.saved is FREED:
             raise RuntimeError(
                 "Calling register_hooks on a saved tensor after it has been freed. " + freed(node.op_name).args[0]
+            )
+        if node.unpack is not None:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor whose hooks have already been set is not allowed"
             )
         packed = Packed(lambda x: packed_by(pack_hook, x), _tensor(node, at).detach())
         node.saved = (*node.saved[:at], packed, *node.saved[at + 1 :])
@@ -111,10 +117,9 @@ def saved_attribute(node: Any, name: str) -> Any:
     at = _position(node, wanted)
     if at is not None:
         return SavedTensor(node, at) if raw == "_raw_" else _tensor(node, at)
-    if wanted == "self_sym_sizes" and isinstance(node.edges[0], Variable):
-        return tuple(node.edges[0].array.shape)
-    if wanted == "self_sym_sizes" and node.edges[0] is not None:
-        return tuple(node.edges[0].shape)
+    edge = node.edges[0] if node.edges else None
+    if wanted in _OF_SHAPES and edge is not None and (wanted != "keepdim" or "axis" in vars(node)):
+        return _OF_SHAPES[wanted](tuple(unwrap(edge).shape), tuple(node.shape))
     if wanted in _ATTRIBUTES and _ATTRIBUTES[wanted] in vars(node):
         return vars(node)[_ATTRIBUTES[wanted]]
     raise AttributeError(f"{node.name()} object has no attribute {name!r}")

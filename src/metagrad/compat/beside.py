@@ -25,6 +25,7 @@ from metagrad.compat.seldom import (
     CheckpointPolicy,
     InplaceFunction,
     SparseAdam,
+    _unsafe_preserve_version_counter,
     create_selective_checkpoint_contexts,
     get_device_states,
     set_device_states,
@@ -42,7 +43,8 @@ from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
 from metagrad.utils.data.prefetch import PrefetchIterator
 
 __all__ = [
-    "ELSEWHERE", "PATHS", "CheckpointPolicy", "InplaceFunction", "SparseAdam", "create_selective_checkpoint_contexts",
+    "ELSEWHERE", "PATHS", "CheckpointPolicy", "InplaceFunction", "SparseAdam", "_unsafe_preserve_version_counter",
+    "create_selective_checkpoint_contexts",
     "get_device_states", "register_custom_op_symbolic", "set_device_states", "swap_tensors", "unregister_custom_op_symbolic",
     "warn_if_has_hooks",
 ]  # fmt: skip
@@ -50,6 +52,7 @@ __all__ = [
 _PROFILER = "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities"
 PATHS = {  # the names below, by the file of PyTorch's that has them
     "distributed.distributed_c10d": "_get_default_group",
+    "autograd": "_unsafe_preserve_version_counter",
     "autograd.profiler": _PROFILER,
     "profiler": _PROFILER,
     "distributed.constants": "default_pg_timeout",

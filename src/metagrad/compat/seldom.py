@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from metagrad.autograd.function import Function
@@ -40,6 +41,18 @@ def swap_tensors(t1: Tensor, t2: Tensor) -> None:
             one, other = getattr(t1, slot), getattr(t2, slot)
             setattr(t1, slot, other)
             setattr(t2, slot, one)
+
+
+@contextlib.contextmanager
+def _unsafe_preserve_version_counter(tensor: Any) -> Iterator[None]:
+    """Writes inside are not counted, to one tensor or several: the backward pass will not notice them."""
+    listed = (tensor,) if isinstance(tensor, Variable) else tensor
+    before = [x._version for x in listed]
+    try:
+        yield
+    finally:
+        for x, version in zip(listed, before, strict=True):
+            x._counter[0] = version
 
 
 class InplaceFunction(Function):

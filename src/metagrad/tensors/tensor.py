@@ -135,7 +135,7 @@ class Tensor(Methods):
                 f"data set to a tensor that requires gradients must be floating point or complex dtype, got {array.dtype}"
             )
         self.array, self._view = array.view() if isinstance(value, Variable) else array, None
-        self._counter = [self._counter[0] + 1]
+        self._counter = [self._counter[0]]  # no longer the views'
         if conjugated or negated:
             for marked in (conjugated, negated):
                 marked.pop(id(self), None)
@@ -213,6 +213,11 @@ class Tensor(Methods):
             return RemovableHandle(self.grad_fn.hooks_of_result().hooks, hook)
         self._hooks = LeafHooks() if self._hooks is None else self._hooks
         return RemovableHandle(self._hooks.hooks, hook)
+
+    @property
+    def _backward_hooks(self) -> Any:
+        """The functions that the gradient passes through, by their numbers, or None."""
+        return getattr(self._hooks or getattr(self.grad_fn, "result_hooks", None), "hooks", None) or None
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call ``hook(self)`` after ``backward`` has added to this leaf's ``grad``: an optimizer's step may be taken there."""
