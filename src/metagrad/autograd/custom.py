@@ -300,7 +300,7 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
         return tuple(outputs) if isinstance(results, tuple) else outputs[0]
     for x in context.dirty_tensors or ():
         check_history(x)
-    edges = [(x.grad_fn or x) if need else None for x, need in zip(inputs, context.needs_input_grad, strict=True)]
+    edges = [(x._node or x) if need else None for x, need in zip(inputs, context.needs_input_grad, strict=True)]
     tensors = [i for i, o in enumerate(outputs) if isinstance(o, Variable)]
     shapes = [(outputs[i].array.shape, outputs[i].array.dtype) for i in tensors]
     node = _named(Custom, function).made(

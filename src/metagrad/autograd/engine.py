@@ -243,7 +243,7 @@ def _targets(inputs: Any) -> list[Edge]:
             raise RuntimeError(
                 "One of the differentiated Tensors does not require grad: call requires_grad_() on it first"
             )
-    return [x.grad_fn or x for x in _listed(inputs)]
+    return [x._node or x for x in _listed(inputs)]
 
 
 def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Edge, Gradient]]:
@@ -264,7 +264,7 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Edge,
             g = fitted(g, x.array.shape, x.array.dtype)
         else:
             raise wrong_gradient(i, g, x)
-        roots.append((x.grad_fn or x, as_tensor(g) if create_graph else unwrap(g)))
+        roots.append((x._node or x, as_tensor(g) if create_graph else unwrap(g)))
     return roots
 
 

@@ -190,7 +190,7 @@ def check_gradient(x: Any, value: Any, kind: Any) -> None:
 
 def check_gradient_dtype(x: Any, value: Any) -> None:
     """Raise unless a value may be the dtype of a tensor's gradients."""
-    if x.grad_fn is not None:
+    if x._node is not None:
         raise RuntimeError("grad_dtype can only be set on leaf tensors.")
     if value is not None and not isinstance(value, dtypes.dtype):
         raise RuntimeError(f"grad_dtype must be a {public('dtype')} or None, but got {type(value).__name__}")

@@ -129,7 +129,7 @@ class _Arrivals:
     """The gradients that have arrived in the backward pass that runs."""
 
     def __init__(self, tensors: Sequence[Any], fn: Callable[..., Any], mode: str) -> None:
-        self.edges = [t.grad_fn or t for t in tensors]
+        self.edges = [t._node or t for t in tensors]
         self.fn, self.mode = fn, mode
         self.running: Any = None
 

@@ -112,7 +112,7 @@ def _through_reference(node: Function, grads: tuple[Any, ...], propagate: Propag
     joined = [_own_copy(node, i, x) for i, x in enumerate(inputs)]
     outputs = type(node).reference(*joined, **params)  # type: ignore[misc]
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    roots = [(o.grad_fn or o, g) for o, g in zip(outputs, grads, strict=True) if o.requires_grad and g is not None]
-    wanted = [None if edge is None else x.grad_fn for x, edge in zip(joined, node.edges, strict=True)]
+    roots = [(o._node or o, g) for o, g in zip(outputs, grads, strict=True) if o.requires_grad and g is not None]
+    wanted = [None if edge is None else x._node for x, edge in zip(joined, node.edges, strict=True)]
     found = propagate(roots, True, True, [edge for edge in wanted if edge is not None])
     return tuple([None if edge is None else found.get(edge) for edge in wanted])

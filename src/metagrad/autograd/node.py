@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
 from metagrad.autograd.node_names import inputs_without_an_edge, pytorchs_name
-from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute, forget
+from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute, forget, hidden_names
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 
 # What a node may have beside what its op keeps for the gradient.
+_SAVED = ("_saved_", "_raw_saved_")
 BESIDE = frozenset({"attended", "result_hooks", "node_hooks", "unpack", "_metadata", "_known_as"})
 
 
@@ -34,6 +35,8 @@ class Node:
     attended: bool = (
         False  # whether the backward pass has more to do here than call ``backward``: any of the three below
     )
+    is_shown = False  # whether its class has PyTorch's name of it already
+    kinds_shown: dict[str, type[Self]]
     result_hooks: ResultHooks | None = None  # what the result's gradient passes before backward
     node_hooks: NodeHooks | None = None  # functions called before and after backward
     flat_in: tuple[int, ...] = ()  # numbers of what the gradient is constant in, piece by piece: see ``Flat``
@@ -53,8 +56,29 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes the gradients go to, and to which of their results; ``AccumulateGrad`` stands for a leaf."""
+        if self.op_name == "Linear" and len(self.shape) == 2:
+            return _as_addmm(self.edges)
         unseen = inputs_without_an_edge(self)
         return tuple([_seen_from_outside(e) for i, e in enumerate(self.edges) if e is not None or i not in unseen])
+
+    def shown(self) -> Self:
+        """This node, whose class has PyTorch's name of it from now on, for programs that print ``type(y.grad_fn).__name__``."""
+        if not self.is_shown:
+            cls, name = type(self), self.name().rpartition("::")[2]
+            kinds = cls.__dict__.get("kinds_shown")
+            if kinds is None:
+                kinds = cls.kinds_shown = {}
+            if name not in kinds:
+                own: dict[str, Any] = {"op_name": cls.__name__} if cls.op_name is Node.op_name else {}
+                own |= {"__module__": "builtins", "__slots__": (), "__doc__": cls.__doc__, "is_shown": True}
+                kinds[name] = cls if cls.__name__ == name else type(name, (cls,), own)
+            self.__class__ = kinds[name]
+        return self
+
+    def __dir__(self) -> list[str]:
+        """The names of the attributes, of those for what was saved the ones that this node has."""
+        hidden = hidden_names(self)
+        return [n for n in super().__dir__() if not n.startswith(_SAVED) or n not in hidden and _is_there(self, n)]
 
     forget = forget
 
@@ -121,6 +145,13 @@ for _name in SAVED_NAMES:  # each by itself, for with a __getattr__ every other 
     setattr(Node, f"_raw_saved_{_name}", SavedAttribute(f"_raw_saved_{_name}"))
 
 
+def _is_there(node: Node, name: str) -> bool:
+    try:
+        return hasattr(node, name)
+    except RuntimeError:  # it was, until the backward pass
+        return True
+
+
 class AccumulateGrad:
     """Stands in ``next_functions`` for a leaf, whose ``grad`` is where the gradient ends; equal for the same leaf."""
 
@@ -165,6 +196,30 @@ class AccumulateGrad:
         return f"<AccumulateGrad object at {hex(id(self.variable))}>"
 
 
+class TBackward0:
+    """Stands in ``next_functions`` for the transposition of a weight, which ``linear`` has within its node."""
+
+    def __init__(self, weight: Any) -> None:
+        self.next_functions = (_seen_from_outside(weight),)
+
+    def name(self) -> str:
+        """The name PyTorch knows it by."""
+        return "TBackward0"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TBackward0) and other.next_functions == self.next_functions
+
+    def __hash__(self) -> int:
+        return hash(self.next_functions)
+
+
+def _as_addmm(edges: list[Any]) -> tuple[tuple[Any, int], ...]:
+    """The neighbours of a linear layer's node in PyTorch's order: bias, input, transposed weight."""
+    x, weight, *bias = edges
+    found = [_seen_from_outside(b) for b in bias if b is not None]
+    return (*found, _seen_from_outside(x), ((TBackward0(weight) if weight is not None else None), 0))
+
+
 def _belonging(g: Any, edge: Any) -> Any:
     """A gradient as a tensor of the shape and dtype of what it belongs to."""
     target = edge.array if isinstance(edge, Variable) else edge
@@ -188,5 +243,6 @@ class _Paired:
 
 def _seen_from_outside(edge: Any) -> tuple[Any, int]:
     if isinstance(edge, Node):
-        return edge.as_edge()
+        node, number = edge.as_edge()
+        return node.shown(), number
     return (AccumulateGrad(edge) if isinstance(edge, Variable) else edge), 0

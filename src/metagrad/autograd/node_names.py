@@ -149,7 +149,7 @@ def _of_ufunc(node: Any) -> str:
 
 
 def _unfolded(node: Any) -> str:
-    return "Im2Col" if type(node).__module__.endswith("im2col") else "Unfold"
+    return "Im2Col" if node.forward.__module__.endswith("im2col") else "Unfold"
 
 
 _UFUNCS = {

@@ -30,6 +30,26 @@ _OF_SHAPES: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], Any]] = {  # 
 SAVED_NAMES = (*_INPUTS, *_RESULTS, *_ATTRIBUTES, *_OF_SHAPES)
 
 
+_SHOWN = {  # under which of these names a node of PyTorch's lists its inputs; any other: self and other
+    "Addmm": ("mat1", "mat2"), "Bmm": ("self", "mat2"), "Mm": ("self", "mat2"), "Pow": ("self", "exponent"),
+    **dict.fromkeys(("Convolution", "NativeBatchNorm", "NativeLayerNorm", "NativeGroupNorm"), ("input", "weight")),
+}  # fmt: skip
+
+
+def hidden_names(node: Any) -> set[str]:
+    """The names of what a node saved that are not listed, as another one names the same.
+
+    >>> import metagrad
+    >>> x = metagrad.ones(2, requires_grad=True)
+    >>> [name for name in dir((x * x).grad_fn) if name.startswith("_saved_")]
+    ['_saved_other', '_saved_self']
+    """
+    shown = (*_SHOWN.get(node.name().partition("Backward")[0], ("self", "other")), "result", *_ATTRIBUTES)
+    if not node.saved:
+        shown += ("self_sym_sizes",)
+    return {f"{raw}saved_{name}" for name in SAVED_NAMES if name not in shown for raw in ("_", "_raw_")}
+
+
 class Packed:
     """What ``pack`` made of a tensor."""
 

@@ -93,7 +93,7 @@ class Variable:
     def requires_grad(self, value: bool) -> None:
         if value.__class__ is not bool:
             raise RuntimeError(f"requires_grad must be a bool, got {value!r:.60}")
-        if self.grad_fn is not None:
+        if self._node is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables; this one is the result of "
                 f"{self._grad_fn}: use .detach() to get a tensor that is cut off from the graph"
@@ -113,7 +113,7 @@ class Variable:
         self._requires_grad = value
 
     @property
-    def grad_fn(self) -> Function | None:
+    def _node(self) -> Function | None:
         """The graph node this tensor is the result of, or None for a leaf."""
         if self._view is not None:
             self._view.refresh(self)
@@ -122,7 +122,7 @@ class Variable:
     @property
     def is_leaf(self) -> bool:
         """Whether this tensor was made by the user rather than computed from one that requires grad."""
-        return self.grad_fn is None
+        return self._node is None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -104,9 +104,9 @@ class FlopCounterMode:
     def _count(self, name: str, backward: str, number: int, result: Any, inputs: Sequence[Any]) -> None:
         """Forward, and where the gradient will pass: as many for each of the two factors that needs one."""
         self._add(name, number)
-        if result.grad_fn is not None:
+        if result._node is not None:
             needed = number * sum(isinstance(x, Variable) and x.requires_grad for x in inputs)
-            result.grad_fn.register_prehook(lambda _: self._add(backward, needed))
+            result._node.register_prehook(lambda _: self._add(backward, needed))
 
     def _add(self, name: str, number: int) -> None:
         if self._on:

@@ -170,7 +170,7 @@ class Mapped:
         """Whether a tensor is the same for all, requires a gradient, and is not spread yet, as what a node saved may be."""
         if not isinstance(x, Variable) or not x.requires_grad or self.has(x):
             return False
-        node = x.grad_fn
+        node = x._node
         while isinstance(node, Alias):
             node = node.edges[0]
         return not (isinstance(node, Spread) and node.of is self)

@@ -184,7 +184,7 @@ def _free(used: list[Any]) -> None:
         return
     for outputs in used:
         listed = [outputs] if isinstance(outputs, Variable) else outputs
-        for node in nodes_behind([x.grad_fn for x in listed if x.grad_fn is not None]):
+        for node in nodes_behind([x._node for x in listed if x._node is not None]):
             node.release()
 
 

@@ -34,7 +34,7 @@ def _goes_on(values: Sequence[Any], own: Sequence[Any]) -> bool:
     """Whether the values depend on a leaf that is none of ``own``: then the derivative is part of a graph too."""
     if any(x._grad_fn is not None for x in own):
         return True
-    nodes = nodes_behind([x.grad_fn or x for x in values if x.requires_grad])
+    nodes = nodes_behind([x._node or x for x in values if x.requires_grad])
     ends = {id(edge) for node in nodes for edge in node.edges if isinstance(edge, Variable)}
     return not ends <= {id(x) for x in own}
 

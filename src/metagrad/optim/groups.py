@@ -78,7 +78,7 @@ def set_to_zero(grad: Tensor) -> None:
         grad.array.fill(0)
         bump(grad)
         return
-    if grad.grad_fn is None:
+    if grad._node is None:
         grad.requires_grad_(False)
     else:
         grad.detach_()

@@ -206,8 +206,8 @@ def _notes(tensor: Tensor) -> list[str]:
         notes.append(f"size={shape}")
     if tensor.dtype not in usual:
         notes.append(f"dtype={tensor.dtype}")
-    if tensor.grad_fn is not None:
-        notes.append(f"grad_fn=<{tensor.grad_fn.name().rpartition(':')[2]}>")
+    if tensor._node is not None:
+        notes.append(f"grad_fn=<{tensor._node.name().rpartition(':')[2]}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
     for tangent in [level.of(tensor) for level in mode.levels[-1:] if level.carries(tensor)]:

@@ -32,10 +32,11 @@ from metagrad.tensors.methods.base import static
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-if not TYPE_CHECKING:
-    ranges, sampling = later_modules("metagrad.ops.create", "ranges sampling")
-else:
+
+    from metagrad.autograd.function import Function
     from metagrad.ops.create import ranges, sampling
+else:
+    ranges, sampling = later_modules("metagrad.ops.create", "ranges sampling")
 
 
 class Tensor(Methods):
@@ -154,7 +155,7 @@ class Tensor(Methods):
                 f"requires_grad_(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
             )
         refuse_asking("requires_grad_")
-        if not requires_grad or self.grad_fn is None:
+        if not requires_grad or self._node is None:
             self.requires_grad = requires_grad
         return self
 
@@ -173,24 +174,28 @@ class Tensor(Methods):
         else:
             engine.backward(self, gradient, retain_graph, create_graph)
 
+    @property
+    def grad_fn(self) -> Function | None:
+        """The graph node this tensor is the result of, or None for a leaf."""
+        return self._node and self._node.shown()
+
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor too, though it is not a leaf."""
         refuse_asking("retain_grad")
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.grad_fn is not None:
-            self.grad_fn.hooks_of_result().keep_on(self)
+        if self._node is not None:
+            self._node.hooks_of_result().keep_on(self)
 
     @property
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called."""
-        hooks = None if self.grad_fn is None else self.grad_fn.result_hooks
-        return hooks is not None and hooks.keeper is not None
+        return getattr(self._node and self._node.result_hooks, "keeper", None) is not None
 
     @property
     def grad_dtype(self) -> dtypes.dtype | None:
         """The dtype of the gradient that a leaf gets: its own unless another was set; None lets any be assigned."""
-        if self.grad_fn is not None:
+        if self._node is not None:
             raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
         return self.dtype if self._hooks is None or self._hooks.dtype is False else self._hooks.dtype  # type: ignore[return-value]
 
@@ -203,27 +208,27 @@ class Tensor(Methods):
     @property
     def output_nr(self) -> int:
         """Which of its op's results this tensor is."""
-        return 0 if self.grad_fn is None else self.grad_fn.as_edge()[1]
+        return 0 if self._node is None else self._node.as_edge()[1]
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient has been computed; what it returns, if anything, replaces it."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self.grad_fn is not None:
-            return RemovableHandle(self.grad_fn.hooks_of_result().hooks, hook)
+        if self._node is not None:
+            return RemovableHandle(self._node.hooks_of_result().hooks, hook)
         self._hooks = LeafHooks() if self._hooks is None else self._hooks
         return RemovableHandle(self._hooks.hooks, hook)
 
     @property
     def _backward_hooks(self) -> Any:
         """The functions that the gradient passes through, by their numbers, or None."""
-        return getattr(self._hooks or getattr(self.grad_fn, "result_hooks", None), "hooks", None) or None
+        return getattr(self._hooks or getattr(self._node, "result_hooks", None), "hooks", None) or None
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call ``hook(self)`` after ``backward`` has added to this leaf's ``grad``: an optimizer's step may be taken there."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self.grad_fn is not None:
+        if self._node is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         self._hooks = LeafHooks() if self._hooks is None else self._hooks
         return RemovableHandle(self._hooks.after, hook)
@@ -340,7 +345,7 @@ class Tensor(Methods):
         return bool(np.any(np.equal(self.array, element.array if isinstance(element, Variable) else element)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if self.grad_fn is not None:
+        if self._node is not None:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment: detach() "
                 "it first"

@@ -226,7 +226,7 @@ def _unhooked() -> Iterator[None]:
 
 def _around(results: Sequence[Any], start: int) -> tuple[list[Function], list[Any]]:
     """The nodes made since ``start`` that results come from, the oldest first, and the edges that lead out of them."""
-    inner = [node for node in nodes_behind([r.grad_fn for r in results if r.grad_fn is not None]) if node.order > start]
+    inner = [node for node in nodes_behind([r._node for r in results if r._node is not None]) if node.order > start]
     outer: dict[Any, None] = {}
     for node in inner:
         for edge in node.edges:

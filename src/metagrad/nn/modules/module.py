@@ -170,7 +170,7 @@ class Module(Hooked, Placement, StateKeeper):
                 f"cannot assign '{type_name(param)}' object to parameter '{name}' "
                 "(metagrad.nn.Parameter or None required)"
             )
-        if param is not None and param.grad_fn is not None:
+        if param is not None and param._node is not None:
             raise ValueError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly."
             )

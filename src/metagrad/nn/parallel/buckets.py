@@ -201,8 +201,8 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 def parameters_behind(outputs: Any) -> Iterator[Any]:
     """The leaves that tensors were computed from."""
     tensors = [t for t in tensors_in(outputs) if t.requires_grad]
-    yield from (t for t in tensors if t.grad_fn is None)
-    stack = [t.grad_fn for t in tensors if t.grad_fn is not None]
+    yield from (t for t in tensors if t._node is None)
+    stack = [t._node for t in tensors if t._node is not None]
     seen = set(map(id, stack))
     while stack:
         for node, _ in stack.pop().next_functions:

@@ -206,7 +206,7 @@ def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     >>> in_shape(metagrad.tensor([5.0]), ())
     tensor(5.)
     """
-    return x if x.array.shape == shape else named(reshape(x, shape), x.grad_fn.name() if x.grad_fn else "")
+    return x if x.array.shape == shape else named(reshape(x, shape), x._node.name() if x._node else "")
 
 
 def in_one_dimension(x: Tensor) -> Tensor:

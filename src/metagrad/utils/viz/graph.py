@@ -168,7 +168,7 @@ def _whole(edge: Any) -> Place:
 def _place(tensor: Tensor) -> Place:
     if not tensor.requires_grad:
         raise ValueError("there is no graph behind a tensor that does not require a gradient: set requires_grad=True")
-    return _whole(tensor.grad_fn or tensor)
+    return _whole(tensor._node or tensor)
 
 
 def places(*tensors: Tensor) -> list[Place]:
