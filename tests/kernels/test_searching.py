@@ -5,10 +5,10 @@ import pytest
 
 import metagrad
 from metagrad.kernels import tuning
-from metagrad.kernels.searching import positions
+from metagrad.kernels.searching import Weights, positions
 
 RNG = np.random.default_rng(0)
-THRESHOLDS = ("SEARCH_LARGE",)
+THRESHOLDS = ("SEARCH_LARGE", "COMPILED_WORTH")
 LENGTHS = (0, 1, 2, 3, 4, 5, 7, 8, 100)
 
 
@@ -63,3 +63,24 @@ def test_a_value_without_dimensions_has_one_position():
     line = metagrad.tensor([1.0, 2.0])
     for found in (metagrad.searchsorted(line, metagrad.tensor(1.5)), metagrad.bucketize(1.5, line)):
         assert found.shape == () and found.item() == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (2, 64), (4, 65), (1, 1000), (5, 128)])
+def test_places_by_weight(both, threads, dtype, shape):
+    rows = RNG.random(shape).astype(dtype)
+    rows[:, 1::3] = 0
+    shares = RNG.random((shape[0], 50))
+    shares[:, 0], shares[:, 1] = 0, np.nextafter(1, 0)
+    ends = rows.astype(np.float64).cumsum(1)
+    shares[:, 2] = ends[:, 0] / ends[:, -1]  # at an end, or as near as a number comes
+    expected = [np.searchsorted(e, s * e[-1], "right") for e, s in zip(ends, shares, strict=True)]
+    for weights in both(lambda: Weights(rows)):
+        np.testing.assert_allclose(weights.totals, ends[:, -1], rtol=1e-12)
+        np.testing.assert_array_equal(weights.places(shares), np.minimum(expected, shape[1] - 1))
+
+
+def test_totals_of_no_weights(both):
+    rows = np.array([[1.0, -1.0], [0.0, 0.0], [np.inf, 1.0], [np.nan, 1.0], [-1.0, np.nan]])
+    for weights in both(lambda: Weights(rows)):
+        np.testing.assert_array_equal(weights.totals, [np.nan, 0, np.inf, np.nan, np.nan])

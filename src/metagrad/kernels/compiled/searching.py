@@ -55,3 +55,37 @@ def positions_in_rows(values: Array, edges: Array, found: Array, right: int) -> 
     """``positions`` for each row of values (R, M) in its row of edges (R, N)."""
     for r in range(len(values)):
         positions(values[r], found[r], edges[r], right)
+
+
+@native
+def sums_of_weights(x: Array, starts: Array, totals: Array, width: int) -> None:
+    """totals = the sums of rows of weights x (R, N), in float64; nan, if one is negative. starts[r, b] = those before b · width."""
+    for r in range(len(x)):
+        total, least = np.float64(0), x[r, 0]
+        for b in range(starts.shape[1]):
+            starts[r, b] = total
+            for k in range(b * width, min(b * width + width, x.shape[1])):
+                total += x[r, k]
+                least = min(least, x[r, k])
+        totals[r] = np.nan if least < 0 else total
+
+
+@native
+def places_by_weight(found: Array, numbers: Array, x: Array, starts: Array, width: int) -> None:
+    """found = how many of a row's running sums are at most each of the row's numbers (R, M), but no more than N − 1."""
+    for r in range(len(found)):
+        for m in range(found.shape[1]):
+            number, low, high = numbers[r, m], 0, starts.shape[1]
+            while high - low > 1:
+                middle = (low + high) // 2
+                if starts[r, middle] <= number:
+                    low = middle
+                else:
+                    high = middle
+            place, total = low * width, starts[r, low]
+            while place < x.shape[1] - 1:
+                total += x[r, place]
+                if total > number:
+                    break
+                place += 1
+            found[r, m] = place

@@ -15,6 +15,8 @@ from metagrad.base.layouts import check_layout, layout
 from metagrad.base.meta import made
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
+from metagrad.kernels.searching import Weights
+from metagrad.kernels.sorting import extreme
 from metagrad.ops.arguments import shape_of, takes_out_by
 from metagrad.ops.create.creation import finished
 from metagrad.ops.create.random import Generator, numpy_generator, source
@@ -201,15 +203,13 @@ def multinomial(
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
     if input.is_meta:
         return wrap(made((*input.shape[:-1], num_samples), np.dtype(np.int64)))
-    weights = _on_cpu(input).astype(np.float64)
-    if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise RuntimeError(
-            "probability tensor contains either `inf`, `nan` or element < 0: invalid multinomial distribution (encountering "
-            + ("probability entry < 0)" if (weights < 0).any() else "probability entry = infinity or NaN)")
-        )
-    rows = np.atleast_2d(weights)
-    if (rows.sum(axis=1) <= 0).any():
+    rows = np.atleast_2d(_on_cpu(input))
+    rows = rows.astype(np.float64) if rows.dtype.kind == "V" else rows
+    if not rows.shape[1]:
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    weights = Weights(rows)
+    if not ((weights.totals > 0) & (weights.totals < np.inf)).all():
+        _check_weights(rows)
     if not replacement and rows.shape[1] < num_samples:
         raise RuntimeError(
             "cannot sample n_sample > prob_dist.size(-1) samples without replacement: "
@@ -217,11 +217,21 @@ def multinomial(
         )
     stream = numpy_generator(generator, anywhere=True)
     if replacement and num_samples > 1:
-        ends = rows.cumsum(axis=1)
-        drawn = stream.random((len(rows), num_samples)) * ends[:, -1:]
-        below = [np.searchsorted(e, d, side="right") for e, d in zip(ends, drawn, strict=True)]
-        found = np.minimum(np.reshape(below, drawn.shape), rows.shape[1] - 1)  # with no rows at all too
+        found = weights.places(stream.random((len(rows), num_samples)))
     else:  # of exponential waiting times with the weights as rates, the shortest (Efraimidis and Spirakis 2006)
-        found = np.argsort(-rows / stream.exponential(1.0, rows.shape), axis=1, kind="stable")[:, :num_samples]
-    indices = found.astype(np.int64).reshape((*weights.shape[:-1], num_samples))
+        times = stream.exponential(1.0, rows.shape)
+        np.divide(rows, times, out=times)
+        found = extreme(np.negative(times, out=times), 1, num_samples, False)
+    indices = found.reshape((*input.shape[:-1], num_samples))
     return wrap(move(indices, of_array(input.array)))
+
+
+def _check_weights(rows: Array) -> None:
+    """Raise for weights that are negative or not finite, and for rows of zeros."""
+    if not (np.isfinite(rows).all() and (rows >= 0).all()):
+        raise RuntimeError(
+            "probability tensor contains either `inf`, `nan` or element < 0: invalid multinomial distribution (encountering "
+            + ("probability entry < 0)" if (rows < 0).any() else "probability entry = infinity or NaN)")
+        )
+    if (rows.sum(axis=1) <= 0).any():
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
