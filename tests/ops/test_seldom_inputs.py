@@ -1,6 +1,7 @@
 """Values, dtypes, shapes and gradients of inputs that are seldom: no elements, no dimensions, bytes, complex truth values."""
 
 import math
+from copy import copy
 
 import pytest
 
@@ -69,6 +70,11 @@ def strides_of(lib, f):
     return found
 
 
+def set_to_a_part(lib):
+    x = lib.arange(4.0)
+    return x.set_(x[1:]).tolist()
+
+
 ACROSS = [(1, 5, 30), (5, 1, 25), (4, 1), (12, 4, 1)]
 
 CASES = {
@@ -88,6 +94,25 @@ CASES = {
         lambda lib: both(lib.nextafter(halves(lib, [[1.0, -1.0], [0.0, 3.0]]).T, halves(lib, 2.0))),
         ("bfloat16", [[1.0078125, 2.0**-133], [-0.99609375, 2.984375]]),
     ),
+    "the largest so far": (
+        lambda lib: lib.cummax(halves(lib, [1.0, NAN, 2.0]), 0).indices.tolist(),
+        [0, 1, 1],
+    ),
+    "segments": (
+        lambda lib: both(lib.segment_reduce(halves(lib, [1.0, 2.0, 4.0]), "mean", lengths=lib.tensor([1, 2]))),
+        ("bfloat16", [1.0, 3.0]),
+    ),
+    "logit between bounds that cross": (
+        lambda lib: lib.logit(lib.tensor([0.0, 0.5, 0.75, 1.0]), 0.75).exp().round().tolist(),
+        [3.0, 3.0, 0.0, 0.0],
+    ),
+    "a step of no dimensions": (
+        lambda lib: lib.gradient(lib.tensor([1.0, 2.0, 4.0]), spacing=lib.tensor(2.0))[0].tolist(),
+        [0.5, 0.75, 1.0],
+    ),
+    "a copy of columns": (lambda lib: copy(lib.arange(4).reshape(2, 2).T).tolist(), [[0, 2], [1, 3]]),
+    "set to its own part": (set_to_a_part, [1.0, 2.0, 3.0]),
+    "the address of nothing": (lambda lib: lib.empty(0).data_ptr(), 0),
     "a complex number stored": (lambda lib: both(stored(lib)), ("bool", [True, False])),
     "filled with a complex number": (
         lambda lib: both(lib.zeros(2, dtype=lib.bool).fill_(1 + 2j)),

@@ -29,6 +29,7 @@ ALLOWED = {  # the write, and the first column after it
     "masked_fill_": (lambda x, lib: x.masked_fill_(full(lib) > 0.25, 0), [0, 0, 0]),
     "index_fill_": (lambda x, lib: x.index_fill_(0, lib.tensor([0, 1]), 1), [1, 1, 0.75]),
     "index_put_": (lambda x, lib: x.index_put_((lib.tensor([0, 1]),), lib.tensor(1.0)), [1, 1, 0.75]),
+    "row 0 of index_put_": (lambda x, lib: x.T.index_put_((lib.tensor([0]),), lib.tensor(1.0)), [1, 1, 1]),
     "fill_diagonal_": (lambda x, lib: x.fill_diagonal_(1), [1, 1, 1]),
     "x[0, 0] = 1": (assign(lambda lib: (0, 0), lambda lib: 1.0), [1, 0.25, 0.75]),
     "x[:, 0] = v": (assign(lambda lib: (slice(None), 0), lambda lib: lib.ones(3)), [1, 1, 1]),

@@ -41,14 +41,14 @@ def copied_array(x: Variable, memo: dict[int, Any]) -> Array:
     return copied
 
 
-class _Turned:
+class Turned:
     """An array whose dimensions have another order in memory, as pickles write it: in order, and turned when it is read."""
 
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
-        self.array, self.order = array, order
+        self.turned, self.order = array, order
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return np.transpose, (self.array.transpose(self.order), inverse(self.order))
+        return np.transpose, (self.turned.transpose(self.order), inverse(self.order))
 
 
 def as_pickled(array: Array) -> Any:
@@ -60,7 +60,7 @@ def as_pickled(array: Array) -> Any:
     """
     if not isinstance(array, np.ndarray) or array.flags.c_contiguous or not has_no_gaps(array):
         return array
-    return _Turned(array, order_of(array))
+    return Turned(array, order_of(array))
 
 
 def _reach(x: Array) -> int:

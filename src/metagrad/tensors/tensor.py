@@ -26,7 +26,7 @@ from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.ops.create import conversion, creation, from_data
 from metagrad.ops.shape import splitting, views
-from metagrad.tensors.copies import as_pickled, copied_array
+from metagrad.tensors.copies import Turned, as_pickled, copied_array
 from metagrad.tensors.methods import Methods
 from metagrad.tensors.methods.base import static
 
@@ -342,7 +342,7 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}: a tensor holds numbers"
             )
-        return bool(np.any(np.equal(self.array, element.array if isinstance(element, Variable) else element)))
+        return bool((self == element).any())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self._node is not None:
@@ -396,8 +396,8 @@ class Tensor(Methods):
 
 
 def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:
-    """A tensor from its pickle, which is how worker processes pass it on."""
-    return wrap(array, requires_grad, kind)
+    """A tensor from its pickle, which is how worker processes pass it on, or, beside it, from what a pickle would be made of."""
+    return wrap(array.turned if isinstance(array, Turned) else array, requires_grad, kind)
 
 
 # The path that pickles know it by: this file may move, that one may not.

@@ -74,6 +74,8 @@ def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *,
         first, last, by = int(first), int(last), int(by)
         if by == 0:
             raise ValueError("step must be nonzero, and it is less than 1 for a range of integers")
+    if not abs((last - first) / by) < 2**60:
+        raise RuntimeError(f"invalid size, possible overflow? From {first} to {last} in steps of {by}")
     count = -((first - last) // by) if kind is dtypes.int64 else math.ceil((last - first) / by)
     if kind.category == 1:
         first, by = int(first), int(by)

@@ -87,6 +87,10 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
             "The given NumPy array is not writable: in-place operations on this tensor will raise; copy() the array before",
             UserWarning,
         )
+    if any(s % ndarray.itemsize for s in ndarray.strides):
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
+        )
     if any(s < 0 for s in ndarray.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and "

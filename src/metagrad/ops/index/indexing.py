@@ -285,8 +285,9 @@ def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumul
     tensor([3., 0., 0.])
     """
     if not accumulate and repeats_elements(input.array) and not recording(input, values):
-        with repeats_opened(input.array):
-            return write(input, index_put(input, indices, values))
+        index_put(input, indices, values)  # for what it refuses: a copy of the whole, written back, could undo itself
+        setitem(input, tuple(indices), values)
+        return input
     check_writable(input)
     return write(input, index_put(input, indices, values, accumulate))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.ops.arguments import dimension
 from metagrad.ops.create.creation import full
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.scatter_reduce import index_reduce
@@ -48,11 +49,12 @@ def segment_reduce(
         raise RuntimeError("segment_reduce(): indices based reduction is not supported yet: give lengths or offsets")
     if lengths is None and offsets is None:
         raise RuntimeError("segment_reduce(): Either lengths or offsets must be defined.")
-    if data.array.dtype.kind != "f":
+    if data.dtype.category != 2:
         raise NotImplementedError(f"segment_reduce(): expected floating-point data, got {data.dtype}")
     given: Any = lengths if lengths is not None else offsets
     refuse("segment_reduce", given, "fcV")
     counts = given.numpy() if lengths is not None else np.diff(given.numpy(), axis=-1)
+    axis = dimension(axis, data.array.ndim)
     if axis != counts.ndim - 1:
         raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}.")
     if not unsafe:

@@ -216,6 +216,7 @@ def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) ->
     return _cumulative_extreme(results.cummin, input, dim, np.minimum)
 
 
+@quiet
 def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Tensor, dim: int, ufunc: np.ufunc) -> R:
     x = ordered(input, results.__name__).array
     axis = dimension(dim, x.ndim)

@@ -128,7 +128,9 @@ def gradient(
             f"gradient: dim {next(d for d in dims if dims.count(d) > 1)} appears multiple times in the list of dims"
         )
     if isinstance(spacing, Variable):
-        raise TypeError("gradient: spacing must be a number or a sequence of numbers or of tensors, got one tensor")
+        if spacing.array.ndim:
+            raise TypeError("gradient: spacing must be a number or a sequence of numbers or of tensors, got one tensor")
+        spacing = spacing.array.item()
     spacing = 1 if spacing is None else spacing
     steps: list[Operand] = list(spacing) if isinstance(spacing, (list, tuple)) else [cast(Number, spacing)] * len(dims)
     if len(steps) != len(dims):

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.base import results
+from metagrad.base import dtypes, results
 from metagrad.base.typing import Array
 from metagrad.kernels import counting
 from metagrad.kernels.libraries import filled
@@ -168,6 +168,11 @@ def histogramdd(
         raise RuntimeError(
             f"histogramdd: weight should have the shape of the input but for its last dimension, "
             f"{tuple(input.shape[:-1])}, got {tuple(weight.shape)}"
+        )
+    if weight is not None and weight.dtype != input.dtype:
+        raise RuntimeError(
+            f"torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, but "
+            f"got input({dtypes.cpp_name(input.dtype)}), and weight({dtypes.cpp_name(weight.dtype)})"
         )
     edges = [_edges(x[:, d], b, None if range is None else range[2 * d : 2 * d + 2], d) for d, b in enumerate(given)]
     sizes = tuple(len(e) - 1 for e in edges)

@@ -169,7 +169,9 @@ def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = No
         view = as_strided(source, shape, in_order(shape) if stride is None else stride, storage_offset)
         view._counter = source._counter
         source = view
-    input.array, input._counter, input._view = source.array, source._counter, source._view
+    view = source._view
+    input.array, input._counter = source.array, source._counter
+    input._view = None if view is not None and view.base is input else view
     input._grad_fn, input._requires_grad = source._grad_fn, source._requires_grad
     bump(input)
     return input

@@ -57,8 +57,9 @@ class Logit(Pointwise):
         low = 0.0 if eps is None else eps
         self.inside = ~((x < low) | (x > 1 - low))  # nan is, so that it is seen in the gradient too
         self.outside = np.nan if eps is None else 0.0
-        z = x if eps is None else np.clip(x, x.dtype.type(eps), x.dtype.type(1 - eps))
-        return np.log(z / (1 - z))
+        if eps is not None:  # above 1/2 the bounds cross, and the lower one is asked first
+            x = np.where(x < eps, x.dtype.type(eps), np.minimum(x, x.dtype.type(1 - eps)))
+        return np.log(x / (1 - x))
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved

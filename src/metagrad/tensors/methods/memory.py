@@ -106,8 +106,8 @@ class MemoryMethods(OpMethods):
             )
 
     def data_ptr(self) -> int:
-        """The address of the first element."""
-        return 0 if self.is_meta else address(self.array)
+        """The address of the first element, 0 where there is none."""
+        return 0 if self.is_meta or not self.array.size else address(self.array)
 
     const_data_ptr = data_ptr
 
