@@ -242,3 +242,8 @@ def test_parameters_are_numbers_and_tensors():
     ):
         with pytest.raises(ValueError, match=match):
             make()
+
+
+def test_nothing_taken_together_leaves_the_support_as_it_is():
+    d = mg.distributions.Independent(mg.distributions.Normal(mg.zeros(2), 1.0), 0)
+    assert d.support is constraints.real

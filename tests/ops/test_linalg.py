@@ -162,3 +162,28 @@ def test_the_gradient_of_eigenvectors_is_symmetric():
     (grad,) = metagrad.autograd.grad((v * v.detach()[0].sign() * weights).sum(), a)
     wanted = [[-0.4335, 0.1446, 0.4081], [0.1446, 0.3230, -0.2554], [0.4081, -0.2554, 0.1105]]
     assert metagrad.allclose(grad, metagrad.tensor(wanted, dtype=metagrad.float64), atol=1e-4)
+
+
+def test_the_gradient_of_a_determinant_that_is_all_but_zero_is_the_adjugate():
+    left, right = (np.random.RandomState(seed).randn(*shape) for seed, shape in ((0, (3, 2)), (1, (2, 3))))
+    a = metagrad.tensor(left @ right, requires_grad=True)
+    metagrad.linalg.det(a).backward()
+    rows = left @ right
+    of_rows = np.cross(rows[[1, 2, 0]], rows[[2, 0, 1]])
+    np.testing.assert_allclose(a.grad.numpy(), of_rows, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda L, a: L.matrix_power(a, 3, out=a.double()), RuntimeError, "Expected out tensor to have dtype float"),
+        (lambda L, a: L.pinv(a, rtol=metagrad.tensor(1j)), RuntimeError, "rtol tensor of complex type"),
+        (lambda L, a: L.matrix_rank(a, atol=metagrad.tensor(1j)), RuntimeError, "atol tensor of complex type"),
+        (lambda L, a: L.norm(a[None], dim=(0, 1, 2)), RuntimeError, "must be of length 1 or 2"),
+        (lambda L, a: L.norm(a, dim=()), RuntimeError, "must be of length 1 or 2"),
+        (lambda L, a: L.matrix_norm(a, dim=0), TypeError, "'dim' must be .*, not int"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(call, kind, words):
+    with pytest.raises(kind, match=words):
+        call(metagrad.linalg, metagrad.eye(2))

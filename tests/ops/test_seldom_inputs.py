@@ -276,3 +276,18 @@ def test_what_was_left_out_takes_its_share_where_it_equals_the_largest(lib, name
     getattr(x, name)(0, lib.tensor([0, 0, 1]), source, "amax", include_self=False).sum().backward()
     assert x.grad.tolist() == [0.0, 0.0]
     assert source.grad.tolist() == pytest.approx([1 / 3, 1 / 3, 1.0])
+
+
+def test_frames_of_a_short_window_may_begin_with_the_signal():
+    x, window = metagrad.arange(1.0, 9.0), metagrad.ones(2)
+    found = metagrad.stft(x, 4, 2, 2, window, center=False, align_to_window=True, return_complex=True)
+    wanted = [[3, 7, 11, 15], [-2 - 1j, -4 - 3j, -6 - 5j, -8 - 7j], [1, 1, 1, 1]]
+    assert metagrad.allclose(found, metagrad.tensor(wanted, dtype=metagrad.complex64), atol=1e-5)
+    with pytest.raises(RuntimeError, match="complex windows are incompatible"):
+        metagrad.istft(found, 4, window=metagrad.ones(4, dtype=metagrad.complex64))
+
+
+def test_windows_have_a_whole_length_and_no_out():
+    for arguments, named in (((3.5,), {}), ((4,), {"out": metagrad.empty(4)})):
+        with pytest.raises(TypeError):
+            metagrad.hann_window(*arguments, **named)

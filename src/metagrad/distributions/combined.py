@@ -49,7 +49,8 @@ class Independent(Distribution):
     @constraints.dependent_property
     def support(self) -> Constraint:
         """The base's, taken together."""
-        return constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims)
+        base, count = self.base_dist.support, self.reinterpreted_batch_ndims
+        return constraints.independent(base, count) if count else base
 
     @property
     def mean(self) -> Tensor:

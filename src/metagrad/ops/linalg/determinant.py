@@ -31,7 +31,8 @@ class Det(Function):
     """
 
     def forward(self, a: Array) -> Array:
-        d = in_order(as_array(np.linalg.det(a)))
+        # Aᵀ is what backward solves with: where A is nearly singular, d and A⁻ᴴ must come of the same pivots
+        d = in_order(as_array(np.linalg.det(np.swapaxes(a, -1, -2))))
         self.save(a, d)
         return d
 

@@ -33,7 +33,7 @@ _ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 def matrix_norm(
     A: Tensor,
     ord: float | str = "fro",
-    dim: int | Sequence[int] = (-2, -1),
+    dim: Sequence[int] = (-2, -1),
     keepdim: bool = False,
     *,
     dtype: DTypeLike = None,
@@ -57,7 +57,7 @@ def matrix_norm(
     if ord not in _ORDERS:
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     check("linalg.matrix_norm", A, ndim=2, half=ord not in ("nuc", 2, -2))
-    given = (dim,) if isinstance(dim, int) else tuple(dim)
+    given = tuple(dim)
     if len(given) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(map(str, given))}")
     row, column = (dimension(d, A.array.ndim) for d in given)
@@ -111,15 +111,15 @@ def norm(
     >>> metagrad.linalg.norm(metagrad.tensor([[3.0, 0.0], [0.0, 4.0]]), 2)
     tensor(4.)
     """
+    dim = (dim,) if isinstance(dim, int) else dim
+    if dim is not None and len(dim) not in (1, 2):
+        raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
     if ord is None:
         return vector_norm(input, 2, dim, keepdim, dtype=dtype)
     ndim = input.array.ndim
-    if dim is None and ndim > 2 or dim is None and ndim < 1:
+    if dim is None and ndim not in (1, 2):
         raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {ndim}D.")
-    dim = (dim,) if isinstance(dim, int) else dim
     over = ndim if dim is None else len(dim)
-    if over not in (1, 2):
-        raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim or ())}")
     if isinstance(ord, str) or over == 2:
         return matrix_norm(input, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     return vector_norm(input, ord, dim, keepdim, dtype=dtype)

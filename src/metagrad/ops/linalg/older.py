@@ -200,5 +200,5 @@ def norm(
     few = dim is None or isinstance(dim, int) or len(dim) <= 2
     if not isinstance(p, str) or p == "fro" and few:
         return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype)
-    over = tuple(range(input.array.ndim)) if dim is None else dim
+    over = tuple(range(input.array.ndim)) if dim is None else (dim,) if isinstance(dim, int) else dim
     return matrix_norm(input, p, over, keepdim, dtype=dtype)

@@ -83,7 +83,7 @@ def _matrix_exp(A: Tensor) -> Tensor:
     return MatrixExp.apply(A)
 
 
-@takes_out
+@takes_exact_out
 def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """The product of n copies of square matrices (*, m, m): by squaring; of −n copies of the inverse if n < 0.
 

@@ -10,6 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import results
+from metagrad.base.dtypes import cpp_name
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_out
@@ -30,6 +31,9 @@ def threshold(a: Array, largest: Array, atol: Operand | None, rtol: Operand | No
     >>> float(threshold(np.zeros((2, 2)), np.array(10.0), atol=None, rtol=0.5))
     5.0
     """
+    for name, given in (("atol", atol), ("rtol", rtol)):
+        if isinstance(given, Variable) and given.dtype.is_complex:
+            raise RuntimeError(f"{name} tensor of complex type is not supported. Got {cpp_name(given.dtype)}")
     absolute = 0.0 if atol is None else unwrap(atol)
     if rtol is None:
         smallest = float(max(a.shape[-2:]) * np.finfo(a.dtype).eps)
@@ -122,9 +126,6 @@ def matrix_rank(
         size = np.abs(unwrap(eigvalsh(A))) if hermitian else unwrap(svdvals(A))
     if tol is not None:
         atol, rtol = tol, 0.0
-    for given in (atol, rtol):
-        if isinstance(given, Variable) and given.dtype.is_complex:
-            raise RuntimeError("linalg.matrix_rank: a tolerance tensor of complex type is not supported")
     return wrap((size > threshold(A.array, largest_of(size), atol, rtol)[..., None]).sum(axis=-1))
 
 

@@ -84,6 +84,8 @@ def stft(
     signal = input if input.array.ndim == 2 else input.unsqueeze(0)
     if center:
         signal = pad(signal.unsqueeze(1), (n_fft // 2, n_fft // 2), pad_mode).squeeze(1)
+    elif align_to_window and length < n_fft:  # the window's first element, not its zeros', meets the signal's
+        signal = constant_pad_nd(signal, ((n_fft - length) // 2, n_fft - length - (n_fft - length) // 2))
     if not 0 < n_fft <= signal.array.shape[-1]:
         raise RuntimeError(f"stft: expected 0 < n_fft <= {signal.array.shape[-1]}, but got n_fft={n_fft}")
     frames = unfold(signal, -1, n_fft, hop)
@@ -138,6 +140,8 @@ def istft(
         )
     if not 0 < hop <= win_length:
         raise RuntimeError(f"istft: expected 0 < hop_length <= win_length, but got {hop} and {win_length}")
+    if window is not None and window.dtype.is_complex and not return_complex:
+        raise RuntimeError("istft: complex windows are incompatible with return_complex=False")
     if return_complex and one_sided:
         raise RuntimeError("istft: cannot have onesided input if return_complex is true")
     shape = _window("istft", window, win_length, n_fft, input)

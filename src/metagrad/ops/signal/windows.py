@@ -12,6 +12,7 @@ tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -237,7 +238,9 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: DTypeLike = N
 
 
 def _window(name: str, length: int, periodic: bool, options: dict[str, Any], **shape: float) -> Tensor:
-    if length < 0:
+    if "out" in options:
+        raise TypeError(f"{name}_window() received an invalid combination of arguments - it has no out=")
+    if operator.index(length) < 0:
         raise RuntimeError(f"{name}_window requires non-negative window_length, got window_length={length}")
     dtype = options.get("dtype")
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
@@ -246,7 +249,7 @@ def _window(name: str, length: int, periodic: bool, options: dict[str, Any], **s
         raise RuntimeError(f"{name}_window is not implemented for sparse types: metagrad's tensors are dense")
     options.pop("pin_memory", None)
     halved = options.pop("dtype") if dtype in (dtypes.float16, dtypes.bfloat16) else None
-    found: Tensor = globals()[name](int(length), sym=not periodic, **shape, **options)
+    found: Tensor = globals()[name](length, sym=not periodic, **shape, **options)
     return found if halved is None else found.detach().to(halved).requires_grad_(found.requires_grad)
 
 
