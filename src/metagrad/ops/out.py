@@ -13,8 +13,7 @@ tensor([1., 1.])
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ from metagrad.kernels.copying import assign
 from metagrad.ops.overlap import is_same_place
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What a function asks of its ``out``, and how it writes into it.
 
     exactly: ``out`` must have the result's dtype. anything: the result is converted to whatever dtype ``out`` has. Else the
@@ -69,7 +67,7 @@ def store(result: Any, out: object, rule: Rule = PLAIN) -> Any:
         got = f"{len(out)} of them" if isinstance(out, (tuple, list)) else type(out).__name__
         raise TypeError(f"out: expected a tuple of {len(result)} tensors, one for each result, got {got}")
     if hasattr(result, "indices"):
-        rule = replace(rule, exactly=True)
+        rule = rule._replace(exactly=True)
     for part, o in zip(result, out, strict=True):
         if isinstance(part, tuple):
             store(part, o, rule)
