@@ -1,5 +1,6 @@
 """bfloat16: computed in float32 and rounded once, with PyTorch's promotion, and nothing of it without ml_dtypes."""
 
+import math
 import re
 import subprocess
 import sys
@@ -568,3 +569,12 @@ def test_numbers_are_compared_in_the_tensors_dtype():
     assert (x == mg.tensor(257.0)).tolist() == [False, False, True]
     assert (x[2] == mg.tensor([257.0])).tolist() == [False]
     assert (x < 1e39).tolist() == [True] * 3 and (x == True).tolist() == [True, False, False]  # noqa: E712
+
+
+def test_nan_is_compared_without_a_warning():
+    x = mg.tensor([2.0, math.nan, 1.0], dtype=mg.bfloat16)
+    assert str(x.cummax(0)[0].tolist()) == "[2.0, nan, nan]"
+    assert mg.nn.functional.gaussian_nll_loss(x, x, x).isnan() and x[:0].histc(2).tolist() == [0, 0]
+    assert mg.cov(mg.ones(2, 3, dtype=mg.bfloat16), aweights=x).isnan().all()
+    with pytest.raises(RuntimeError, match="not finite"):
+        x.histc(2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.composites import free_all, guarding
-from metagrad.autograd.function import Function
+from metagrad.autograd.function import Function, quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.typing import Array, DTypeLike
@@ -49,6 +49,11 @@ def poisson_nll_loss(
     return reduced(loss, reduction)
 
 
+@quiet  # nan of the kind "V" warns
+def _any_negative(x: Array) -> bool:
+    return bool((x < 0).any())
+
+
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
@@ -76,7 +81,7 @@ def gaussian_nll_loss(
                 f"var is of incorrect size: expected {shape}, {shape[:-1]}, or {shape} with 1 in one dimension, got {given}"
             )
     known(reduction)
-    if bool((var.array < 0).any()):
+    if _any_negative(var.array):
         raise ValueError("var has negative entry/entries")
     held = where(
         var.detach() < eps, eps - var.detach(), 0.0

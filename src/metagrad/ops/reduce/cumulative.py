@@ -228,6 +228,7 @@ def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Te
     return results((values, index))
 
 
+@quiet
 def _extreme_so_far(x: Array, axis: int, ufunc: np.ufunc) -> tuple[Array, Array]:
     """The largest or smallest of the first elements along an axis, and its index."""
     if scans.takes_loop(x):

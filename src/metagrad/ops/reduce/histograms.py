@@ -59,6 +59,11 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(np.bincount(a, weights.array, minlength).astype(kind))
 
 
+@quiet
+def _ends(x: Array) -> tuple[float, float]:
+    return float(x.min()), float(x.max())
+
+
 @takes_exact_out
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Tensor | None = None) -> Tensor:
     """How many elements fall into each of ``bins`` bins of one width from ``min`` to ``max``, both included.
@@ -81,7 +86,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
         fitting(bound, input.dtype)
     low, high = float(min), float(max)
     if low == high and x.size:
-        low, high = float(x.min()), float(x.max())
+        low, high = _ends(x)
     if low == high:
         low, high = low - 1, high + 1
     if not np.isfinite([low, high]).all():

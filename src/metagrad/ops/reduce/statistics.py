@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.function import quiet
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
@@ -183,6 +184,7 @@ def cov(
     return products if x.array.shape[0] != 1 else products.reshape(())
 
 
+@quiet
 def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Tensor | None:
     """The weight of each observation, or None."""
     found = None
