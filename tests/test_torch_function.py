@@ -122,7 +122,7 @@ class Named(torch.Tensor):
 x = Named([1.0, 2.0]); x._name = "x"
 y = (x * 2).exp().sum(0, keepdim=True)
 print(type(y).__name__, y.name(), type(torch.ones(2) + x).__name__, type(x.tolist()).__name__)
-print([type(p).__name__ for p in x.unbind()])
+print([type(p).__name__ for p in (*x.unbind(), torch.tensor(x.detach().tolist()), torch.tensor([x[0], x[1]]), torch.asarray(x))])
 w = torch.ones(2).as_subclass(Named).requires_grad_()
 z = (w * torch.tensor([3.0, 4.0])).sum()
 z.backward()

@@ -51,6 +51,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Use of")
 @pytest.mark.parametrize("write", ALLOWED)
 def test_one_number_may_be_written(write):
     call, column = ALLOWED[write]
@@ -75,6 +76,15 @@ def test_other_writes_are_refused(write):
     with pytest.raises(RuntimeError, match="single memory location"):
         REFUSED[write](x, metagrad)
     assert x.tolist() == expanded(metagrad).tolist()
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [("masked_fill_",) * 2, ("index_fill_",) * 2, ("index_put_",) * 2, ("x[mask] = 1", "index_put_")]
+)
+def test_some_of_the_places_are_written_with_a_warning(write):
+    name = "index_put_" if "=" in write else write
+    with pytest.warns(UserWarning, match=f"Use of {name} on expanded tensors"):
+        ALLOWED[write][0](expanded(metagrad), metagrad)
 
 
 @pytest.mark.oracle

@@ -21,6 +21,7 @@ from metagrad.base import later
 from metagrad.base.naming import ShownName, is_own, renamed
 from metagrad.base.results import Results
 from metagrad.compat.replacing import replace, replace_held
+from metagrad.ops.create.from_data import tensor
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["asked", "hidden", "names", "overloaded", "start_asking", "state"]
@@ -160,7 +161,7 @@ def asked(
         if state.passing:
             state.passing = False
             return function(*args, **kwargs)
-        relevant = overloaded(args, kwargs) if state.classes else []
+        relevant = overloaded(args, kwargs) if state.classes and function is not tensor else []
         if relevant or state.modes:
             if given is not None:
                 args, kwargs = given(args, kwargs)

@@ -15,12 +15,13 @@ from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import Overwrite, bump, check_writable, is_followed, put, write, written_at_once
 from metagrad.base.typing import Array, Number, Operand
-from metagrad.kernels.libraries import is_writable, repeats_opened
+from metagrad.kernels.libraries import is_writable, repeats_elements, repeats_opened
 from metagrad.ops.argument_names import understood
 from metagrad.ops.argument_types import complain
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
+from metagrad.ops.index.misfits import warn_of_repeats
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.chunked import is_large
@@ -73,6 +74,8 @@ def in_place(
             complain(written, error, (input, *args), kwargs)
             raise
         if repeats and not is_writable(input.array) and not recording(input, result):
+            if written.__name__ in ("masked_fill_", "index_fill_") and repeats_elements(input.array):
+                warn_of_repeats(written.__name__)
             with repeats_opened(input.array):
                 return _write_changed(input, result)
         return write(input, result.to(input.dtype) if converts else result)

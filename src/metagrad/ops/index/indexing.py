@@ -38,7 +38,7 @@ from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
 from metagrad.ops.index.forms import as_slices, checked, in_stages, plain
-from metagrad.ops.index.misfits import check_source, misplaced, unlike_mask
+from metagrad.ops.index.misfits import check_source, misplaced, unlike_mask, warn_of_repeats
 from metagrad.ops.operands import as_tensor, cast_to, converted
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.destination import destination
@@ -243,6 +243,7 @@ def _set_repeated(input: Tensor, index: Any, basic: bool, source: Any) -> None:
         return setitem(part, ..., source)
     if recording(input, source):
         check_writable(input)
+    warn_of_repeats("index_put_")
     with repeats_opened(input.array):
         setitem(input, index, source)
 

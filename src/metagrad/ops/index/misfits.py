@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base.dtypes import scalar_name
+from metagrad.base.warning import warn_once
 from metagrad.ops.fitting import number_for
 
 if TYPE_CHECKING:
@@ -87,3 +88,11 @@ def unlike_mask(index: Any, shape: Sequence[int]) -> IndexError | None:
         else:
             d += part is not None
     return None
+
+
+def warn_of_repeats(name: str) -> None:
+    """Warn that elements which share a place in memory are written to, some of them only."""
+    warn_once(
+        f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this operation. "
+        "This also applies to advanced indexing e.g. tensor[mask] = scalar"
+    )
