@@ -38,6 +38,21 @@ def test_rows_and_elements(monkeypatch, shape, count, ufunc):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("ufunc", UFUNCS)
+def test_rows_that_are_named_once(monkeypatch, ufunc):
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1)
+    y, x, _ = boxes((1, 90, 120), 40, np.float32)
+    numbers = RNG.permutation(90)[:40]
+    expected = y.copy()
+    expected[0, numbers] = ufunc(y[0, numbers], x[0])
+    combine_rows(ufunc, y, numbers, x)
+    np.testing.assert_array_equal(y, expected)
+    numbers[1] = numbers[0]  # twice, one after the other
+    expected[0, numbers[0]] = ufunc(ufunc(y[0, numbers[0]], x[0, 0]), x[0, 1])
+    combine_rows(ufunc, y, numbers[:2], x[:, :2])
+    np.testing.assert_array_equal(y, expected)
+
+
 def test_elements_each_with_its_own_number():
     shape, count = (3, 8, 5), 40
     y, x, _ = boxes(shape, count, np.float64)

@@ -10,7 +10,7 @@ from tests.ops.table import ROWS
 from tests.ops.test_table import function_of
 
 import metagrad
-from metagrad.kernels import chunked_formula, one_call, tuning
+from metagrad.kernels import chunked_formula, fusion, one_call, tuning
 from metagrad.kernels.compiled import choice
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -165,3 +165,29 @@ def test_elu_and_its_gradient_where_numbers_are_special():
     y.nan_to_num(0.0, 5.0).sum().backward()
     np.testing.assert_allclose(y.detach().numpy(), [3.0, 0.0, -0.6321205588, np.inf, -1.0, np.nan], rtol=1e-6)
     np.testing.assert_allclose(x.grad.numpy(), [1.0, 1.0, 0.3678794412, 0.0, 0.0, 0.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [(0.1, 0.4), (0.5, 2.0), (-1.0, 0.3), (-3.0, -0.6)])
+def test_lerp_goes_from_the_nearer_end(monkeypatch, weights):
+    monkeypatch.setattr(choice, "available", lambda: False)
+    monkeypatch.setattr(fusion, "available", lambda: False)
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((600, 500)).astype(np.float32) for _ in range(2))
+    w = rng.uniform(*weights, (600, 500)).astype(np.float32)
+    w[0, :3] = 0, 1, np.nan
+    far = np.abs(w) >= 0.5
+    expected = np.where(far, y, x) + (w - far.astype(np.float32)) * (y - x)
+    found = metagrad.lerp(*[metagrad.from_numpy(a) for a in (x, y, w)]).numpy()
+    np.testing.assert_array_equal(found, expected)
+    assert found[0, 0] == x[0, 0] and found[0, 1] == y[0, 1]
+
+
+@pytest.mark.parametrize("slope", [0.01, 1.0, -0.5, 2.0])
+def test_the_gradient_of_leaky_relu(monkeypatch, slope):
+    monkeypatch.setattr(choice, "available", lambda: False)
+    monkeypatch.setattr(fusion, "available", lambda: False)
+    x, grad = (np.random.default_rng(seed).standard_normal((600, 500)).astype(np.float32) for seed in (0, 1))
+    x[0, :3] = 0, -0.0, np.nan
+    leaf = metagrad.tensor(x, requires_grad=True)
+    metagrad.nn.functional.leaky_relu(leaf, slope).backward(metagrad.from_numpy(grad))
+    np.testing.assert_array_equal(leaf.grad.numpy(), np.where(x > 0, grad, grad * np.float32(slope)))

@@ -10,7 +10,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut
+from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.copying import chunks_of
 
 
 def combine_rows(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
@@ -25,6 +26,8 @@ def combine_rows(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
     with np.errstate(all="ignore"):
         if len(y) == 1 < inner <= tuning.COMBINED_BY_TURNS and _by_turns(ufunc, y[0], numbers, x[0]):
             return
+        if len(y) == 1 and inner >= tuning.COMBINED_ROW and _once_each(ufunc, y[0], numbers, x[0]):
+            return
         if inner >= tuning.COMBINED_ROW:
             order = numbers.tolist()
             for target, terms in zip(y, x, strict=True):
@@ -35,6 +38,18 @@ def combine_rows(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
                 ufunc.at(target, numbers, terms)
         else:
             combine_elements(ufunc, y, np.broadcast_to(numbers[:, None], x.shape), x)
+
+
+def _once_each(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> bool:
+    """Whether it has been done: where a row of y is named once at most, and there is work for all threads."""
+    if x.size < tuning.POINTWISE_LARGE or np.bincount(numbers, minlength=1).max() > 1:
+        return False
+
+    def work(some: slice) -> None:
+        y[numbers[some]] = ufunc(y.take(numbers[some], 0), x[some])
+
+    map_chunks(work, chunks_of(x)[1])
+    return True
 
 
 def _by_turns(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> bool:

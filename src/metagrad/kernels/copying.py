@@ -119,6 +119,12 @@ def rolled(x: Array, shifts: Sequence[int], axes: Sequence[int]) -> Array:
         for n, s in zip(x.shape, by, strict=True)
     ]
     y = np.empty(x.shape, x.dtype)
+    if x.flags.c_contiguous and [d for d, s in enumerate(by) if s] == [x.ndim - 1]:
+        assign(
+            y.reshape(-1)[by[-1] :], x.reshape(-1)[: x.size - by[-1]]
+        )  # in one line; the start of a row comes from before
+        y[..., : by[-1]] = x[..., x.shape[-1] - by[-1] :]
+        return y
     for pairs in itertools.product(*[end if s else [(slice(None),) * 2] for end, s in zip(ends, by, strict=True)]):
         assign(y[tuple([to for _, to in pairs])], x[tuple([of for of, _ in pairs])])
     return y

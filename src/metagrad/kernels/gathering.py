@@ -83,12 +83,13 @@ def take_along(x: Array, index: IndexAlong) -> Array:
     if moves_by_loop(x):
         _take_by_loop(in_bits(source, source.shape), i.view(np.uint64), in_bits(y, y.shape))
         return y.reshape(index[index.axis].shape)
-    base = _base(source)
+    base, line = _base(source), source.reshape(-1)
 
     def work(some: slice) -> None:
-        numbers = i[some] * source.shape[2]
-        numbers += base[some]
-        np.take(source.reshape(-1), numbers, out=y[some], mode="clip")  # they are within: checked by the caller
+        numbers = i[some] + base[some] if source.shape[2] == 1 else i[some] * source.shape[2]
+        if source.shape[2] > 1:
+            numbers += base[some]
+        np.take(line, numbers, out=y[some], mode="clip")  # they are within: checked by the caller
 
     map_chunks(work, _of_boxes(i))
     return y.reshape(index[index.axis].shape)
@@ -123,7 +124,7 @@ def _put_in_boxes(y: Array, i: Array, x: Array) -> None:
         base = np.arange(y.shape[2])
 
         def work(some: slice) -> None:
-            numbers = i[some] * y.shape[2] + base + _starts(y[some])
+            numbers = i[some] + _starts(y[some]) if y.shape[2] == 1 else i[some] * y.shape[2] + base + _starts(y[some])
             y[some].reshape(-1)[numbers.reshape(-1)] = x[some].reshape(-1)
 
         map_chunks(work, _of_boxes(i))
@@ -247,8 +248,11 @@ def _add_equal_runs(y: Array, rows: Array, numbers: Array, scale: Array, x: Arra
 
 
 def _of_boxes(i: Array) -> list[slice]:
-    """Chunks of the first dimension."""
-    return cut(len(i), max(1, tuning.GATHER_CHUNK // max(1, i[0].size)))
+    """Chunks of the first dimension; few where NumPy works on them, for between its calls threads wait for each other."""
+    size = max(1, i[0].size)
+    if are_there_loops():
+        return cut(len(i), max(1, tuning.GATHER_CHUNK // size))
+    return even_chunks(len(i), max(1, tuning.POINTWISE_CHUNK // size), threads_worth(i.size, tuning.GATHER_CHUNK))
 
 
 def _shares_of_columns(width: int, elements: int) -> list[slice]:

@@ -34,7 +34,7 @@ def nonzero(x: Array) -> list[Array]:
     [[0, 1], [1, 0]]
     """
     if not _is_large(x) or x.dtype.kind == "V":
-        return list(np.nonzero(x))
+        return _by_numpy(x) if x.ndim > 1 and _is_long(x) else list(np.nonzero(x))
     counted = _counted(x if x.dtype == bool else x != 0)
     numbers = np.empty(counted.stops[-1], np.int64)
     _by_blocks(compiled.numbers, counted, numbers)
@@ -46,8 +46,19 @@ def nonzero(x: Array) -> list[Array]:
     return [numbers, *indices]
 
 
+def _by_numpy(x: Array) -> list[Array]:
+    """``np.nonzero`` by the numbers in one line, which NumPy finds in a tenth of the time."""
+    line, width = np.flatnonzero(x), x.shape[-1]
+    starts = np.arange(0, x.size + 1, width)
+    counts = np.diff(np.searchsorted(line, starts))
+    line -= np.repeat(starts[:-1], counts)
+    return [*[np.repeat(i, counts) for i in np.unravel_index(np.arange(len(counts)), x.shape[:-1])], line]
+
+
 def selected(x: Array, mask: Array) -> Array | None:
     """``x[mask]`` of a mask of x's shape; None where that is left to NumPy."""
+    if _is_long(mask) and _is_long(x) and x.shape == mask.shape and not are_there_loops():
+        return x.reshape(-1).take(np.flatnonzero(mask))
     if not _fits(x, mask):
         return None
     counted = _counted(mask)
@@ -76,8 +87,12 @@ def put(y: Array, mask: Array, x: Array | Number) -> bool:
     return True
 
 
+def _is_long(x: object) -> bool:
+    return type(x) is np.ndarray and x.size >= tuning.MASK_LARGE and x.flags.c_contiguous
+
+
 def _is_large(x: object) -> bool:
-    return type(x) is np.ndarray and x.size >= tuning.MASK_LARGE and x.flags.c_contiguous and are_there_loops()
+    return _is_long(x) and are_there_loops()
 
 
 def _fits(x: Array, mask: Array) -> bool:

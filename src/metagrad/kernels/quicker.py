@@ -104,8 +104,9 @@ def _rest_from_below(x: Array, y: Array, out: Array) -> bool:
     if np.isnan(rest.max()):
         return False
     np.copyto(out, rest, casting="same_kind")
-    if not out.all():
-        np.copysign(out, x, out=out, where=out == 0)
+    nothing = np.flatnonzero(out == 0)  # few
+    if nothing.size:
+        out.flat[nothing] = np.copysign(0, np.broadcast_to(x, out.shape).flat[nothing])
     return True
 
 

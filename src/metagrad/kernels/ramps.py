@@ -29,7 +29,7 @@ def ramp(count: int, by: float, first: float, dtype: np.dtype[Any]) -> Array:
         some = even_chunks(count, count, get_num_threads())
         map_chunks(lambda s: loop(y[s], s.start, *numbers), some)
         return y
-    indices = np.arange(tuning.RAMP_CHUNK)
+    indices = np.arange(tuning.RAMP_CHUNK, dtype=type(numbers[0]))  # a pass that also converts takes ten times as long
     if isinstance(by * first, int):  # exact, so that one sum for each is enough
         indices *= int(by)
 
@@ -37,8 +37,8 @@ def ramp(count: int, by: float, first: float, dtype: np.dtype[Any]) -> Array:
         if isinstance(by * first, int):
             np.add(indices[: s.stop - s.start], int(s.start * by + first), out=y[s], casting="unsafe")
             return
-        some = indices[: s.stop - s.start] + s.start
-        some = np.multiply(some, numbers[0])
+        some = indices[: s.stop - s.start] + float(s.start)
+        some *= numbers[0]
         y[s] = np.add(some, numbers[1], out=some)
 
     map_chunks(by_numpy, even_chunks(count, tuning.RAMP_CHUNK, get_num_threads()))

@@ -184,7 +184,7 @@ def _keys(rows: Array, least: int, reversed_: bool) -> Array:
 
 
 def _promising(rows: Array, k: int, largest_ones: bool) -> Array | None:
-    """Keys of the elements of each of several rows that can be among the first k, filled up with the largest key; None if they are
+    """Keys of the elements of each row that can be among the first k, filled up with the largest key; None if they are
     not few. k groups have an extreme as far out as the k-th of all groups' extremes, or farther.
     """
     n = rows.shape[1]
@@ -192,7 +192,7 @@ def _promising(rows: Array, k: int, largest_ones: bool) -> Array | None:
     depth = n // groups
     inside = rows[:, : depth * groups].reshape(len(rows), depth, groups)
     ends = inside.max(axis=1) if largest_ones else inside.min(axis=1)
-    if len(rows) == 1 or np.isnan(rows.max()):
+    if np.isnan(rows.max()):
         return None
     bound = np.partition(ends, groups - k if largest_ones else k - 1, axis=1)[
         :, [groups - k if largest_ones else k - 1]

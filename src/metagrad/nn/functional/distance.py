@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
-from metagrad.kernels import rows
-from metagrad.kernels.chunks import spread
-from metagrad.kernels.compiled import cosines as compiled
+from metagrad.kernels import cosines, rows
 from metagrad.ops.arguments import asks_for_tensors, dimension
 from metagrad.ops.operands import promoted_in_single, result_type
 from metagrad.ops.pointwise.selection import where
@@ -43,12 +39,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise RuntimeError(f"cosine_similarity: eps must be non-negative, got {eps}")
     x1, x2 = broadcast_tensors(x1.to(kind), x2.to(kind))
     a, b = x1.array, x2.array
-    if (
-        dimension(dim, max(a.ndim, 1)) == a.ndim - 1
-        and rows.is_worth_rows(a)
-        and rows.is_worth_rows(b)
-        and rows.takes_loop(a.reshape(-1, a.shape[-1]))
-    ):
+    if dimension(dim, max(a.ndim, 1)) == a.ndim - 1 and rows.is_worth_rows(a) and rows.is_worth_rows(b):
         return Cosine.apply(x1, x2, eps=float(eps))
     return plain_cosine(x1, x2, eps, dim)
 
@@ -59,9 +50,7 @@ class Cosine(Function):
     reference = staticmethod(lambda x, y, eps: plain_cosine(x, y, eps, -1))
 
     def forward(self, x: Array, y: Array, eps: float) -> Array:
-        a, b = (rows.for_loop(v.reshape(-1, x.shape[-1]), x.dtype) for v in (x, y))
-        z, of_x, of_y = (np.empty(len(a), x.dtype) for _ in range(3))
-        spread(compiled.cosines, [a, b, z, of_x, of_y], numbers=[eps])
+        z, of_x, of_y = cosines.cosines(x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]), eps)
         self.eps, self.kept = eps, (z.copy(), of_x, of_y)  # the result may be written to
         self.save(x, y)
         return z.reshape(x.shape[:-1])
@@ -69,14 +58,10 @@ class Cosine(Function):
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y = (v.reshape(-1, v.shape[-1]) for v in self.saved)
         z, of_x, of_y = self.kept
-        g, found = rows.for_loop(grad.reshape(-1), z.dtype), []
-        for needs, a, b, r, s in ((self.needs[0], x, y, of_x, of_y), (self.needs[1], y, x, of_y, of_x)):
-            of_a = np.empty_like(a) if needs else None
-            if needs:
-                of_rows = [rows.for_loop(a), rows.for_loop(b), z, r, s, g, of_a]
-                spread(compiled.cosines_backward, of_rows, numbers=[self.eps])
-            found.append(of_a if of_a is None else of_a.reshape(self.saved[0].shape))
-        return found[0], found[1]
+        g, shape, eps = grad.reshape(-1), self.saved[0].shape, self.eps
+        grad_x = cosines.gradient(x, y, z, of_x, of_y, g, eps).reshape(shape) if self.needs[0] else None
+        grad_y = cosines.gradient(y, x, z, of_y, of_x, g, eps).reshape(shape) if self.needs[1] else None
+        return grad_x, grad_y
 
 
 def plain_cosine(x1: Tensor, x2: Tensor, eps: float, dim: int) -> Tensor:

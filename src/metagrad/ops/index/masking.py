@@ -15,6 +15,7 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Operand
 from metagrad.kernels import masks
+from metagrad.kernels.copying import joined
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out_by
 from metagrad.ops.fitting import number_for
 from metagrad.ops.index.indexing import Put, getitem
@@ -102,7 +103,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     if as_tuple:
         return tuple([wrap(in_order(i)) for i in found])
     return wrap(
-        found[0].reshape(1, -1).T if len(found) == 1 else np.stack(found).T
+        found[0].reshape(1, -1).T if len(found) == 1 else joined([i[None] for i in found], 0).T
     )  # each dimension's in order in memory
 
 

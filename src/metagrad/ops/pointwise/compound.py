@@ -12,6 +12,8 @@ from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.base.warning import warn_once
+from metagrad.kernels.fusion import as_one_step, noted_for_numpy
+from metagrad.kernels.selection import select
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.fitting import fitting
@@ -101,12 +103,29 @@ class Lerp(Pointwise):
         ):  # one weight for all; if it is the CPU's, a GPU's arrays refuse to be multiplied by it
             beside_gpu = isinstance(w, np.ndarray) and not isinstance(x, np.ndarray)
             return y + (w - 1) * (y - x) if far and not beside_gpu else x + w * (y - x)
+        if noted_for_numpy(w) and w.dtype.kind == "f":
+            return as_one_step(_from_nearer_end, x, y, w, far)
         return np.where(far, y, x) + (w - far.astype(w.dtype)) * (y - x)
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         (x, y, w), (needs_x, needs_y, needs_w) = self.saved, self.needs
         grad_x = grad * (1 - conj(w)) if needs_x else None
         return grad_x, grad * conj(w) if needs_y else None, grad * conj(y - x) if needs_w else None
+
+
+def _from_nearer_end(x: Array, y: Array, w: Array, far: Array) -> Array:
+    """The points of a chunk; often all lie nearer to the same end."""
+    z = y - x
+    if far.all():
+        z *= w - w.dtype.type(1)
+        z += y
+    elif far.any():
+        z *= w - far.astype(w.dtype)
+        z += select(far, y, x)
+    else:
+        z *= w
+        z += x
+    return z
 
 
 _lerp = in_single(Lerp.apply)

@@ -12,7 +12,7 @@ from metagrad.autograd.function import OUTPUT, Function, quiet
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
-from metagrad.kernels.fusion import noted_for_numpy
+from metagrad.kernels.fusion import as_one_step, noted_for_numpy
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
@@ -87,10 +87,17 @@ class Sign(Step):
 
     def forward(self, x: Array, ufunc: Callable[[Array], Array] = np.sign) -> Array:
         if x.dtype.kind == "f" and ufunc is np.sign:  # by two comparisons; nan is neither
-            if x.__class__ is np.ndarray or noted_for_numpy(x):  # NumPy subtracts bytes in less time than floats
-                return (np.greater(x, 0).astype(np.int8) - np.less(x, 0).astype(np.int8)).astype(x.dtype)
+            if x.__class__ is np.ndarray or noted_for_numpy(x):
+                return as_one_step(_signs, x).astype(x.dtype)
             return np.greater(x, 0).astype(x.dtype) - np.less(x, 0).astype(x.dtype)
         return np.where(np.equal(x, x), ufunc(x), 0)
+
+
+def _signs(x: Array) -> Array:
+    """The signs as bytes, which NumPy subtracts in less time than floats."""
+    above: Array = np.greater(x, 0).view(np.int8)
+    above -= np.less(x, 0).view(np.int8)
+    return above
 
 
 @takes_exact_out

@@ -1,0 +1,55 @@
+"""Cosines of rows, and their gradients, by a compiled loop or by BLAS's inner products over chunks that the cache holds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metagrad.base.typing import Array
+from metagrad.kernels.chunks import spread
+from metagrad.kernels.compiled import cosines as compiled
+from metagrad.kernels.rows import by_rows, for_loop, row_products, takes_loop
+
+
+def cosines(x: Array, y: Array, eps: float) -> tuple[Array, Array, Array]:
+    """xᵢ · yᵢ / (max(‖xᵢ‖, ε) max(‖yᵢ‖, ε)) of rows x and y (N, M), ‖xᵢ‖ and ‖yᵢ‖, all (N).
+
+    >>> cosines(np.array([[3.0, 4.0]]), np.array([[1.0, 0.0]]), 1e-8)
+    (array([0.6]), array([5.]), array([1.]))
+    """
+    found = z, of_x, of_y = np.empty(len(x), x.dtype), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+    if takes_loop(x):
+        spread(compiled.cosines, [for_loop(x), for_loop(y, x.dtype), *found], numbers=[eps])
+        return found
+
+    def work(s: slice) -> None:
+        for a, norm in ((x[s], of_x[s]), (y[s], of_y[s])):
+            np.sqrt(row_products(a, a)[:, 0], out=norm)
+        r, t = np.maximum(of_x[s], eps), np.maximum(of_y[s], eps)
+        products = row_products(x[s], y[s])[:, 0]
+        if np.isfinite(products).all():
+            np.divide(products / r, t, out=z[s])
+        else:  # of large numbers, whose norms are larger still
+            z[s] = row_products(x[s] / r[:, None], y[s] / t[:, None])[:, 0]
+
+    with np.errstate(all="ignore"):
+        by_rows(work, x)
+    return found
+
+
+def gradient(x: Array, y: Array, z: Array, of_x: Array, of_y: Array, g: Array, eps: float) -> Array:
+    """The gradient of x from g, that of z: g r (s y − z x/‖x‖), r = 1/max(‖x‖, ε) and s likewise; of a zero x without z."""
+    grad = np.empty_like(x)
+    if takes_loop(x):
+        arrays = [for_loop(a, x.dtype) for a in (x, y, z, of_x, of_y, g)]
+        spread(compiled.cosines_backward, [*arrays, grad], numbers=[eps])
+        return grad
+
+    def work(s: slice) -> None:
+        r, norm = 1 / np.maximum(of_x[s], eps), of_x[s]
+        along = np.where(norm > 0, g[s] * z[s] * r / norm, 0).astype(x.dtype)
+        np.multiply(y[s], (g[s] * r / np.maximum(of_y[s], eps))[:, None], out=grad[s])
+        grad[s] -= x[s] * along[:, None]
+
+    with np.errstate(all="ignore"):
+        by_rows(work, x)
+    return grad
