@@ -18,6 +18,7 @@ infinity are what they are in NumPy.
 ``formulas.py``         a formula printed as one such loop
 ``expressions.py``      pointwise functions as text, for formulas
 ``transcendental.py``   exp, log, tanh and their kind, for use in loops
+``circular.py``         sine and cosine of float64 numbers
 ``special.py``          erfc, ln Γ, ψ and their kind, for use in loops
 ``remainders.py``       fmod, hypot and their kind, for formulas
 ``products.py``         tiles of products of matrices, for use in loops

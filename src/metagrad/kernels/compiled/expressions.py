@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.compiled import special, transcendental
+from metagrad.kernels.compiled import circular, special, transcendental
 from metagrad.kernels.compiled.atomic import Instruction
 from metagrad.kernels.compiled.compiler import native_inlined
 from metagrad.kernels.compiled.remainders import (
@@ -46,11 +46,14 @@ SINGLE = {  # instead, of float32
     "fmod": "remainder_of_singles({0}, {1})", "hypot": "hypotenuse_of_singles({0}, {1})",
     "floor_divide": "floored_quotient({0}, {1}, remainder_of_singles({0}, {1}))",
 }  # fmt: skip
-RARE = {"remainder_of_singles": ("goes_often", "near_remainder_of_singles")}
+RARE = {
+    "remainder_of_singles": ("goes_often", "near_remainder_of_singles"), "sin": ("turns_often", "near_sin"),
+    "cos": ("turns_often", "near_cos"),
+}  # fmt: skip
 """Functions that call another one for few arguments: the test for these, and the function without the call, for all others."""
 CURVES = {  # what comes near NumPy's, within the errors that ``transcendental.py`` states, by the letter of the dtype
     "f": ("exp", "exp2", "expm1", "log", "log1p", "tanh", "logaddexp"),
-    "d": ("exp", "exp2", "expm1", "log", "logaddexp"),  # of the others NumPy's are as fast
+    "d": ("exp", "exp2", "expm1", "log", "logaddexp", "sin", "cos"),  # of the others NumPy's are as fast
 }
 SPECIAL = ("erf", "erfc", "erfinv", "lgamma", "digamma", "trigamma")  # of float32 numbers: ``special.py``
 _BOOL = {
@@ -165,6 +168,7 @@ def converts_halves() -> bool:
 FUNCTIONS: dict[str, Any] = {
     **{name: getattr(transcendental, name) for name in (*CURVES["f"], "erf")},
     **{name: getattr(special, name) for name in SPECIAL[1:]},
+    **{name: getattr(circular, name) for name in ("sin", "cos", "near_sin", "near_cos", "turns_often")},
     **{f.__name__: f for f in (
         remainder_of, remainder_of_singles, near_remainder_of_singles, goes_often, floored_quotient, hypotenuse_of_singles,
         with_sign_of,

@@ -33,6 +33,7 @@ from metagrad.kernels.compiled.entries import NAMES, Work, address_of, at_addres
 from metagrad.kernels.compiled.expressions import CURVES, FUNCTIONS, RARE, SPECIAL, converts_halves, text_of
 
 _BLOCK = 1024  # elements that are looked at for rare arguments, and then worked on while the cache has them
+_ARGUMENTS = r"\w+(?:\(\w+\))?(?:, \w+(?:\(\w+\))?)*"  # variables, some of them cast
 EXACT = 2**53  # of integers up to here float64 has all
 ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row
 
@@ -117,21 +118,21 @@ def _loop(i: str, length: str, lines: Sequence[str]) -> list[str]:
 
     A call, though it be seldom made, keeps the compiler from taking many elements at once.
     """
-    for name, (test, often) in RARE.items():
-        calls = re.findall(rf"\b{name}\((\w+(?:\(\w+\))?), (\w+(?:\(\w+\))?)\)", "\n".join(lines))
-        if calls:
-            rare = [f"rare |= {test}({x}, {y})" for x, y in dict.fromkeys(calls)]
-            cuts = [f"s_{a} = {a}[first:last]" for a in dict.fromkeys(re.findall(r"\b([ab]\d+)\[", "\n".join(lines)))]
-            exact = [re.sub(r"\b([ab]\d+)\[", r"s_\1[", line) for line in lines]
-            usual = [re.sub(rf"\b{name}\(", f"{often}(", line) for line in exact]
-            each = f"for {i} in range(last - first):"
-            return [
-                f"for first in range(0, {length}, {_BLOCK}):",
-                *_indented([f"last, rare = min(first + {_BLOCK}, {length}), False", *cuts, each]),
-                *_indented(_indented([*[line for line in usual if not line.startswith("s_")], *rare])),
-                *_indented(["if rare:", *_indented([each, *_indented(exact)])]),
-                *_indented(["else:", *_indented([each, *_indented(usual)])]),
-            ]
+    text = "\n".join(lines)
+    calls = [(name, given) for name in RARE for given in re.findall(rf"\b{name}\(({_ARGUMENTS})\)", text)]
+    if calls:
+        rare = dict.fromkeys([f"rare |= {RARE[name][0]}({given})" for name, given in calls])
+        cuts = [f"s_{a} = {a}[first:last]" for a in dict.fromkeys(re.findall(r"\b([ab]\d+)\[", text))]
+        exact = [re.sub(r"\b([ab]\d+)\[", r"s_\1[", line) for line in lines]
+        usual = [re.sub(rf"\b({'|'.join(RARE)})\(", lambda call: f"{RARE[call[1]][1]}(", line) for line in exact]
+        each = f"for {i} in range(last - first):"
+        return [
+            f"for first in range(0, {length}, {_BLOCK}):",
+            *_indented([f"last, rare = min(first + {_BLOCK}, {length}), False", *cuts, each]),
+            *_indented(_indented([*[line for line in usual if not line.startswith("s_")], *rare])),
+            *_indented(["if rare:", *_indented([each, *_indented(exact)])]),
+            *_indented(["else:", *_indented([each, *_indented(usual)])]),
+        ]
     return [f"for {i} in range({length}):", *_indented(lines)]
 
 
