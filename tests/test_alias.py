@@ -261,6 +261,13 @@ def test_gradients_of_convolutions(torch, dims):
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
 
 
+def test_gradients_of_convolutions_have_gradients():
+    x, w = mg.ones(1, 1, 3), mg.ones(1, 1, 2, requires_grad=True)
+    g = mg.tensor([[[1.0, 2.0]]])
+    mg.nn.grad.conv1d_input(x.shape, w, g)[0, 0, 0].backward()
+    assert w.grad.tolist() == [[[1.0, 0.0]]] and not mg.nn.grad.conv1d_weight(x, w.shape, g).requires_grad
+
+
 Point = namedtuple("Point", "x y")
 
 

@@ -269,3 +269,14 @@ def test_a_directory_of_the_hub(tmp_path):
     (tmp_path / "hubconf.py").write_text("dependencies = ['math', 'no_such_module_at_all']\n")
     with pytest.raises(RuntimeError, match="Missing dependencies: no_such_module_at_all"):
         hub.list(tmp_path, source="local")
+
+
+def test_lengths_and_directions_of_weights():
+    v, g = mg.tensor([[3.0, 4.0], [0.0, 2.0]]), mg.tensor([[10.0], [1.0]])
+    assert mg._weight_norm(v, g).tolist() == [[6.0, 8.0], [0.0, 1.0]]
+    assert mg._weight_norm(v, g.T, 1).tolist() == [
+        [10.0, pytest.approx(4 / 20**0.5)],
+        [0.0, pytest.approx(2 / 20**0.5)],
+    ]
+    with pytest.raises(TypeError, match="argument 'input' \\(position 1\\) must be Tensor, not str"):
+        mg.nn.functional.gelu("text")

@@ -305,5 +305,5 @@ def test_a_weights_gradient_lies_in_order(layer):
 
 
 def test_subclasses_find_the_margins_by_pytorchs_name():
-    assert nn.Conv2d(1, 1, 3, padding=(1, 2))._reversed_padding_repeated_twice == [2, 2, 1, 1]
+    assert nn.Conv2d(1, 1, 3, padding=(1, 2))._reversed_padding_repeated_twice == (2, 2, 1, 1)
     assert nn.Conv1d(1, 1, 4, padding="same")._reversed_padding_repeated_twice == [1, 2]

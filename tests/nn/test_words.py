@@ -92,6 +92,11 @@ MISFITS = {
     "is invalid for input of size 12": lambda mg: mg.nn.MultiheadAttention(4, 2)(
         mg.ones(3, 2, 4), *[mg.ones(3, 1, 4)] * 2
     ),
+    "Provided sizes \\[2, 3\\] don't multiply up to the size of dim 1 \\(5\\)": lambda mg: mg.nn.Unflatten(1, (2, 3))(
+        mg.ones(2, 5)
+    ),
+    "Reached a code path in Module.get_extra_state": lambda mg: mg.nn.ReLU().get_extra_state(),
+    "Reached a code path in Module.set_extra_state": lambda mg: mg.nn.ReLU().set_extra_state(1),
     "Expected attn_mask dtype to be bool or float or to match query dtype": lambda mg: (
         mg.nn.functional.scaled_dot_product_attention(*[mg.ones(2, 3, 4)] * 3, attn_mask=mg.zeros(3, 3).long())
     ),

@@ -220,6 +220,7 @@ def test_hooks_are_called_around_a_step_until_they_are_removed():
     after = optimizer.register_step_post_hook(lambda o, args, kwargs: calls.append(("after", o is args[0], p.tolist())))
     stepped(optimizer, 1)
     assert calls == [("before", True, [1.0, 1.0]), ("after", True, [0.5, 0.5])]
+    assert len(optimizer._optimizer_step_pre_hooks) == len(optimizer._optimizer_step_post_hooks) == 1
     before.remove()
     after.remove()
     stepped(optimizer, 1)

@@ -32,6 +32,7 @@ _VIEWS: dict[str, Callable[..., Any]] = {"view_as_real": view_as_real, "view_as_
 _REMOVED = ("eig", "lstsq", "matrix_rank", "solve", "symeig")  # they say what took their place
 
 __all__ = [
+    "_weight_norm",
     "_neg_view", "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "feature_dropout", "fill",
     "from_file", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "gru_cell", "lstm_cell", "norm_except_dim",
     "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt",
@@ -156,6 +157,16 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     if dim == -1:
         return v.norm(pow)
     return v.norm(pow, [d for d in range(v.dim()) if d != dim % v.dim()], keepdim=True)
+
+
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """w = g v / ‖v‖, with the norm of each slice along a dimension.
+
+    >>> import metagrad
+    >>> _weight_norm(metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([[10.0]]))
+    tensor([[6., 8.]])
+    """
+    return v * (g / norm_except_dim(v, 2, dim))
 
 
 # ------------------------------------------------ one step of a recurrent layer

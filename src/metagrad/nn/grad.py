@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.autograd.engine import grad
 from metagrad.autograd.mode import enable_grad
+from metagrad.autograd.variable import recording
 from metagrad.nn.functional.conv import conv1d, conv2d, conv3d
 from metagrad.ops.create.like import new_zeros
 
@@ -33,8 +34,8 @@ def _for_input(conv: Callable[..., Tensor]) -> Callable[..., Tensor]:
         with enable_grad():
             x = new_zeros(weight, tuple(input_size))
             x.requires_grad = True
-            y = conv(x, weight.detach(), None, stride, padding, dilation, groups)
-        return grad(y, x, grad_output)[0]
+            y = conv(x, weight, None, stride, padding, dilation, groups)
+        return grad(y, x, grad_output, create_graph=recording(weight, grad_output))[0]
 
     input_gradient.__name__ = f"{conv.__name__}_input"
     input_gradient.__doc__ = f"∂L/∂x of ``{conv.__name__}``, of the shape ``input_size``, from the weight and ∂L/∂y."
@@ -56,8 +57,8 @@ def _for_weight(conv: Callable[..., Tensor]) -> Callable[..., Tensor]:
         with enable_grad():
             w = new_zeros(input, tuple(weight_size))
             w.requires_grad = True
-            y = conv(input.detach(), w, None, stride, padding, dilation, groups)
-        return grad(y, w, grad_output)[0]
+            y = conv(input, w, None, stride, padding, dilation, groups)
+        return grad(y, w, grad_output, create_graph=recording(input, grad_output))[0]
 
     weight_gradient.__name__ = f"{conv.__name__}_weight"
     weight_gradient.__doc__ = f"∂L/∂w of ``{conv.__name__}``, of the shape ``weight_size``, from the input and ∂L/∂y."

@@ -33,7 +33,9 @@ def floating(x: Operand) -> Tensor:
     if isinstance(x, Variable):
         return x if x.array.dtype.kind in "fcV" else cast_to(x, dtypes.get_default_dtype())
     if not hasattr(x, "__array_function__"):  # a number, as in PyTorch, is no tensor
-        raise NotAnOperand(f"expected a tensor, got {type(x).__name__}: {x!r:.60}: make it one with tensor()")
+        raise NotAnOperand(
+            f"argument 'input' (position 1) must be Tensor, not {type(x).__name__}: make one of {x!r:.60}"
+        )
     return floating(as_tensor(x))
 
 

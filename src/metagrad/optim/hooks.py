@@ -73,6 +73,16 @@ class Hooks:
 
     _patch_step_function = _without_hooks  # PyTorch's name of what an optimizer that skips ``Optimizer.__init__`` calls
 
+    @property
+    def _optimizer_step_pre_hooks(self) -> OrderedDict[int, Any]:
+        """The functions called before every step, by PyTorch's name."""
+        return self._pre_hooks
+
+    @property
+    def _optimizer_step_post_hooks(self) -> OrderedDict[int, Any]:
+        """The functions called after every step, by PyTorch's name."""
+        return self._post_hooks
+
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before every step; it may return ``(new_args, new_kwargs)``.
 

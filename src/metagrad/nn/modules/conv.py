@@ -119,9 +119,9 @@ class _Conv(_ConvNd):
         return [p for p in reversed(self.padding) for _ in range(2)]
 
     @property
-    def _reversed_padding_repeated_twice(self) -> list[int]:
+    def _reversed_padding_repeated_twice(self) -> Sequence[int]:
         """The same by PyTorch's name, for which subclasses with a ``_conv_forward`` of their own ask."""
-        return self._widths()
+        return self._widths() if isinstance(self.padding, str) else tuple(self._widths())
 
     def forward(self, input: Tensor) -> Tensor:
         """The filters' answers to the input."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 EXTRA = _EXTRA_STATE_KEY_SUFFIX = "_extra_state"  # the key of what ``get_extra_state`` gives
 
 
+_BOTH = "a module that has extra state overrides get_extra_state and set_extra_state"
+
+
 class NoExtra:
     """A module without extra state, as modules are that do not say otherwise."""
 
@@ -29,11 +32,11 @@ class NoExtra:
 
         Raises RuntimeError unless overridden.
         """
-        raise RuntimeError("a module that has extra state overrides get_extra_state and set_extra_state")
+        raise RuntimeError(f"Reached a code path in Module.get_extra_state() that should never be called: {_BOTH}")
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what ``get_extra_state`` gave. Raises RuntimeError unless overridden."""
-        raise RuntimeError("a module that has extra state overrides get_extra_state and set_extra_state")
+        raise RuntimeError(f"Reached a code path in Module.set_extra_state() that should never be called: {_BOTH}")
 
 
 class _IncompatibleKeys(NamedTuple):
