@@ -166,6 +166,36 @@ def scaled(**options):
     return mg.amp.GradScaler("cpu", **options), p, mg.optim.SGD([p], lr=0.5)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_checkpoint_is_run_again_as_it_was_run_first(x, inside):
+    """Whether the backward pass is in the block or behind it; a parameter that was cast before is a parameter within, too."""
+    layer = nn.Linear(4, 4, bias=False)
+    nn.init.eye_(layer.weight)
+    gradients = []
+    for recomputed in (False, True):
+        part = mg.utils.checkpoint.checkpoint if recomputed else lambda f, *args, use_reentrant: f(*args)
+        leaf = x.clone().requires_grad_()
+        with mg.autocast("cpu", dtype=mg.float16):
+            loss = part(lambda y: layer(y).sin(), layer(leaf), use_reentrant=False).float().sum()
+            if inside:
+                loss.backward()
+        if not inside:
+            loss.backward()
+        gradients.append((leaf.grad, layer.weight.grad))
+        layer.weight.grad = None
+    plain, again = gradients
+    assert mg.equal(again[0], plain[0])
+    assert mg.allclose(again[1], plain[1], rtol=2e-3)
+
+
+def test_a_checkpoint_outside_of_a_block_is_not_cast_within_it(x):
+    leaf = x.clone().requires_grad_()
+    result = mg.utils.checkpoint.checkpoint(lambda y: y @ y.mT, leaf, use_reentrant=False)
+    with mg.autocast("cpu", dtype=mg.float16):
+        result.sum().backward()
+    assert leaf.grad[:, 0].tolist() == [3.0, 3.0, 3.0]
+
+
 def test_a_scaler_scales_losses_and_unscales_gradients():
     scaler, p, optimizer = scaled()
     scaler.scale((p * p).sum()).backward()

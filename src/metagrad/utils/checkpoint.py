@@ -45,6 +45,7 @@ class _Inside(threading.local):
 
 
 _inside = _Inside()
+surroundings: Callable[[], AbstractContextManager[Any]] = nullcontext  # of both runs: see ``compat/amp``
 
 
 class CheckpointError(RuntimeError):
@@ -160,7 +161,8 @@ def checkpoint(
     first, second = context_fn()
     state = get_all_states() if preserve_rng_state else None
     versions = [(t, t._version) for t in tensors_in((args, kwargs))]
-    with first, _unhooked():
+    around = surroundings()
+    with first, around, _unhooked():
         start, result = next_order(), function(*args, **kwargs)
     tensors = tensors_in(result)
     inner, outer = _around(tensors, start)
@@ -170,7 +172,7 @@ def checkpoint(
 
     def again() -> tuple[list[Any], dict[Any, Function]]:
         _check_unwritten(versions)
-        with second, _unhooked(), fork_rng(enabled=state is not None):
+        with second, around, _unhooked(), fork_rng(enabled=state is not None):
             if state is not None:
                 set_all_states(state)
             begin, repeated = next_order(), tensors_in(function(*args, **kwargs))

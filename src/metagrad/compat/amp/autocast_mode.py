@@ -24,6 +24,7 @@ from metagrad.compat.amp.settings import (
     set_autocast_dtype,
     set_autocast_enabled,
 )
+from metagrad.utils import checkpoint
 
 __all__ = ["autocast", "autocast_decorator", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
@@ -174,3 +175,11 @@ def is_autocast_available(device_type: str) -> bool:
     True
     """
     return casts(device_type)
+
+
+def _as_now() -> autocast:
+    """A block in which functions cast as they do now, and no parameter that was cast outside of it is taken."""
+    return autocast("cpu", get_autocast_dtype("cpu"), is_autocast_enabled("cpu"), cache_enabled=False)
+
+
+checkpoint.surroundings = _as_now

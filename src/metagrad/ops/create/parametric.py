@@ -75,9 +75,11 @@ def normal(
         raise TypeError("normal(): with numbers for mean and std, size must be given")
     if size is not None and tensors:
         raise TypeError("normal(): size is for two numbers, but a tensor was given, which has a shape: leave size away")
-    if isinstance(std, Variable) and (s < 0).any():
+    if isinstance(std, Variable) and std.dtype.is_complex:
+        raise RuntimeError("normal expects standard deviation to be non-complex")
+    if isinstance(std, Variable) and not (s >= 0).all():  # nan neither
         raise RuntimeError("normal expects all elements of std >= 0.0")
-    if not isinstance(std, Variable) and s < 0:
+    if not isinstance(std, Variable) and not s >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     shape = shape_of((size,)) if size is not None else _together(np.shape(m), np.shape(s))
     kind = continuous(tensors[0].dtype if tensors else dtype)
@@ -147,7 +149,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     if input.is_meta:
         return wrap(made(input.shape, input.array.dtype))
     rate = _on_cpu(input)
-    if (rate < 0).any():
+    if not (rate >= 0).all():  # nan neither
         raise RuntimeError(f"invalid Poisson rate, expected rate to be non-negative, got {rate.min()}")
     return _drawn_from(input, sample=numpy_generator(generator, anywhere=True).poisson(rate))
 
