@@ -150,5 +150,5 @@ def test_repeating_each_slice_as_often_is_a_view_of_a_copy():
         [2, 4],
     ]
     for wrong in ({"repeats": -1}, {"repeats": 2, "output_size": 3}):
-        with pytest.raises(RuntimeError, match="repeat_interleave"):
+        with pytest.raises(RuntimeError, match="repeat"):
             x.repeat_interleave(**wrong)

@@ -107,16 +107,34 @@ def miscounted(node: Function, count: int) -> RuntimeError:
     )
 
 
-def misfit(name: str, error: Exception) -> Exception:
-    """What to raise when an op failed: where NumPy says that shapes or dtypes do not fit, PyTorch's kind of error."""
+def misfit(name: str, error: Exception, arrays: Sequence[Any] = ()) -> Exception:
+    """What to raise when an op failed on arrays: where NumPy says that shapes or dtypes do not fit, PyTorch's kind of error."""
     if isinstance(error, IndexError):
         return misindexed(error)
     if isinstance(error, TypeError):
         of_numpy = any(word in str(error) for word in ("ufunc", "numpy boolean"))
-        return NotImplementedError(f"{name} is not implemented for these dtypes: {error}") if of_numpy else error
+        return (
+            NotImplementedError(f"{_kernel(name)} not implemented for {_kinds(arrays)}: {error}") if of_numpy else error
+        )
     if "broadcast" not in str(error):
         return error
     return unbroadcastable(name, _shapes_in(str(error)))
+
+
+def _kernel(name: str) -> str:
+    """What PyTorch calls the loop of an op.
+
+    >>> _kernel("Atan2"), _kernel("FloorDivide")
+    ('"atan2_cpu"', '"div_floor_cpu"')
+    """
+    words = [word.lower() for word in re.findall("[A-Z][^A-Z]*", name)] or [name]
+    return f'"{"_".join(["div", words[0]] if words[1:] == ["divide"] else words)}_cpu"'
+
+
+def _kinds(arrays: Sequence[Any]) -> str:
+    """The dtype that ranks highest among arrays, as errors name it."""
+    kinds = [dtypes.of(x.dtype) for x in arrays if hasattr(x, "dtype")]
+    return repr(dtypes.scalar_name(max(kinds, key=lambda d: d.category))) if kinds else "these dtypes"
 
 
 def misindexed(error: IndexError) -> IndexError:

@@ -150,7 +150,7 @@ class Function(Node):
             else:
                 result = run(node.forward, *arrays, **params)
         except (TypeError, AttributeError, MemoryError) as error:
-            return cls.apply(*Function.beside_gpu(inputs, misfit(cls.__name__, error), params), **params)
+            return cls.apply(*Function.beside_gpu(inputs, misfit(cls.__name__, error, arrays), params), **params)
         except (ValueError, IndexError) as error:
             raise misfit(cls.__name__, error) from None
         if result.__class__ is not np.ndarray and isinstance(result, (np.generic, Variable)):

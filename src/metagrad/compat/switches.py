@@ -52,7 +52,8 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
     """The same switch by other names: "default" (0), "warn" (1) or "error" (2)."""
     modes = {"default": 0, "warn": 1, "error": 2}
     if debug_mode not in modes and debug_mode not in modes.values():
-        raise RuntimeError(f"debug mode must be one of {modes}, got {debug_mode!r}")
+        known = "one of `default`, `warn`, `error`," if isinstance(debug_mode, str) else "0, 1, or 2,"
+        raise RuntimeError(f"invalid value of debug_mode, expected {known} but got {debug_mode}")
     _state["deterministic"] = modes.get(debug_mode, debug_mode)  # type: ignore[arg-type]
 
 

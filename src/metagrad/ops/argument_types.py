@@ -201,6 +201,11 @@ def _misfit(argument: str, annotation: str, got: object) -> TypeError:
     wanted, found = " or ".join(kinds), type(got).__name__
     if kinds[0] == "Tensor":
         return NotATensor(f"{argument} must be {wanted}, not {found}: use tensor()")
+    if isinstance(got, (list, tuple)) and "(position 1)" in argument and "of Tensors" in wanted:
+        i, x = next((i, x) for i, x in enumerate(got) if not isinstance(x, Variable))
+        return TypeError(
+            f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}: make one with tensor()"
+        )
     return TypeError(
         f"{argument} must be {wanted}, not {found}: {argument.split('()')[0]}() received an invalid combination of arguments - got "
         f"{got!r:.60}"

@@ -80,6 +80,14 @@ def dimension(dim: int, ndim: int) -> int:
     return dim + limit if dim < 0 else dim
 
 
+def no_dimension(dim: int, ndim: int) -> IndexError:
+    """What to raise for a dimension that a tensor does not have, not even where one without any passes for a vector."""
+    if ndim:
+        limits = f"[{-ndim}, {ndim - 1}], but got {dim})"
+        return IndexError(f"Dimension out of range (expected to be in range of {limits}")
+    return IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+
+
 def _as_int(dim: Any) -> int:
     if not hasattr(dim, "__index__") or dim.__class__ is bool:
         raise TypeError(f"a dimension must be int, and a size must be tuple of ints, not {type(dim).__name__}: {dim!r}")

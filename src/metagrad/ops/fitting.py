@@ -25,7 +25,7 @@ def fitting(value: Any, kind: dtypes.dtype, *, rounds: bool = False) -> Number:
     (2, 255, 65504)
     >>> fitting(65505, metagrad.float16)
     Traceback (most recent call last):
-    RuntimeError: value cannot be converted to type metagrad.float16 without overflow: 65505
+    RuntimeError: value cannot be converted to type c10::Half without overflow: 65505
     """
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, complex) and kind.category == 0:
@@ -39,7 +39,7 @@ def fitting(value: Any, kind: dtypes.dtype, *, rounds: bool = False) -> Number:
     if kind.category < 2 or _within(value, _largest(kind)):
         return value
     if not rounds or kind.itemsize > 2:
-        raise _overflow(kind, value)
+        raise overflow(kind, value)
     with np.errstate(over="ignore"):
         rounded: Number = np.asarray(value).astype(kind.dtype).item()
     return rounded
@@ -51,7 +51,7 @@ def number_for(input: Any, value: Any) -> Any:
     >>> import metagrad
     >>> number_for(metagrad.zeros(2, dtype=metagrad.uint8), metagrad.tensor(300))
     Traceback (most recent call last):
-    RuntimeError: value cannot be converted to type metagrad.uint8 without overflow: 300 or 300
+    RuntimeError: value cannot be converted to type uint8_t without overflow: 300 or 300
     """
     if not isinstance(value, Variable):
         return fitting(value, input.dtype)
@@ -62,7 +62,7 @@ def number_for(input: Any, value: Any) -> Any:
 
 def _fitting_integer(value: Any, kind: dtypes.dtype) -> Number:
     if not math.isfinite(value) or (kind.dtype.kind == "u" and value < 0 and value != int(value)):
-        raise _overflow(kind, value)
+        raise overflow(kind, value)
     number: Array = np.asarray(int(value))
     check_range(number, kind)
     return number.astype(kind.dtype)[()]
@@ -72,15 +72,15 @@ def check_range(array: Array, kind: dtypes.dtype) -> None:
     """Raise if a number does not fit in a dtype: a complex one in a real dtype, one that is infinite, nan or too large in an
     integer dtype. Negative integers wrap around in an unsigned one."""
     if array.dtype.kind == "c" and 0 < kind.category < 3:
-        raise TypeError(f"a complex number cannot be converted to {kind}: take .real")
+        raise TypeError(f"must be real number, not complex: take .real for {kind}")
     if kind.category == 1 and array.size:
         limits = np.iinfo(kind.dtype)
         if array.dtype.kind in "fV" and not (
             np.isfinite(array).all() and (limits.min or not ((array < 0) & (array % 1 != 0)).any())
         ):
-            raise _overflow(kind, f"{array.max()} or {array.min()}")
+            raise overflow(kind, f"{array.max()} or {array.min()}")
         if array.max() > limits.max or array.min() < (limits.min or -int(limits.max) - 1):
-            raise _overflow(kind, f"{array.max()} or {array.min()}")
+            raise overflow(kind, f"{array.max()} or {array.min()}")
 
 
 def _within(value: Any, largest: float) -> bool:
@@ -95,5 +95,7 @@ def _largest(kind: dtypes.dtype) -> float:
     return dtypes.finfo(kind).max
 
 
-def _overflow(kind: dtypes.dtype, value: object) -> RuntimeError:
-    return RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
+def overflow(kind: dtypes.dtype, value: object) -> RuntimeError:
+    """What to raise for a value that a dtype cannot hold."""
+    name = f"{kind.name}_t" if kind.category == 1 and kind.name != "int32" else dtypes.cpp_name(kind)
+    return RuntimeError(f"value cannot be converted to type {name} without overflow: {value}")

@@ -125,8 +125,8 @@ def format_as(tensor: Tensor, spec: str) -> str:
         return format(tensor.item(), spec)
     if spec:
         raise TypeError(
-            f"unsupported format string {spec!r} for a tensor of shape {tuple(tensor.array.shape)}: only a tensor of zero "
-            "dimensions is formatted as a number; format its elements, or call set_printoptions(precision=...)"
+            f"unsupported format string passed to Tensor.__format__: {spec!r}, for shape {tuple(tensor.array.shape)}: only one of "
+            "zero dimensions is formatted as a number; format its elements, or call set_printoptions(precision=...)"
         )
     return str(tensor)
 

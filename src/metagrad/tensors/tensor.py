@@ -24,6 +24,7 @@ from metagrad.base.later import later_modules
 from metagrad.base.size import Size, unchecked
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
+from metagrad.ops.arguments import no_dimension
 from metagrad.ops.create import conversion, creation, from_data
 from metagrad.ops.shape import splitting, views
 from metagrad.tensors.copies import Turned, as_pickled, copied_array
@@ -91,7 +92,10 @@ class Tensor(Methods):
         """The shape, or the extent of one dimension."""
         if dim is None:
             dim = axis
-        return self.shape if dim is None else self.shape[dim]
+        try:
+            return self.shape if dim is None else self.shape[dim]
+        except IndexError:
+            raise no_dimension(dim, self.array.ndim) from None  # type: ignore[arg-type]
 
     @property
     def ndim(self) -> int:

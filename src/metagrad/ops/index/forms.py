@@ -43,7 +43,12 @@ def checked(input: Tensor, index: Index) -> tuple[Any, bool]:
     count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
     if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
         if not input.array.ndim:
-            raise IndexError("invalid index of a 0-dim tensor: it has no dimension to index, its number is x.item()")
+            if isinstance(index[0] if isinstance(index, tuple) else index, slice):
+                raise IndexError("slice() cannot be applied to a 0-dim tensor.")
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+                "tensor to a number"
+            )
         raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
     return index if basic else beside(index, input.array), basic
 
@@ -83,6 +88,8 @@ def plain(index: object) -> tuple[Any, bool]:
         return index, False
     if isinstance(index, slice):
         if index.step is not None and operator.index(index.step) <= 0:
+            if not operator.index(index.step):
+                raise ValueError("slice step cannot be zero")
             raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
         return slice(*[i if i is None else operator.index(i) for i in (index.start, index.stop, index.step)]), True
     if index is None or index is Ellipsis:
@@ -97,7 +104,8 @@ def plain(index: object) -> tuple[Any, bool]:
         items: Any = index
         return _plain_list([items[i] for i in range(len(items))]), False
     raise (TypeError if isinstance(index, str) else IndexError)(
-        f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+        f"(got {type(index).__name__})"
     )
 
 

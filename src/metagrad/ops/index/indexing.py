@@ -35,7 +35,7 @@ from metagrad.kernels.copying import copied_in_order
 from metagrad.kernels.libraries import beside, is_writable, repeats_elements, repeats_opened
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
-from metagrad.ops.fitting import fitting
+from metagrad.ops.fitting import fitting, overflow
 from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
 from metagrad.ops.index.forms import as_slices, checked, in_stages, plain
 from metagrad.ops.index.misfits import check_source, misplaced, unlike_mask, warn_of_repeats
@@ -366,7 +366,7 @@ def value_for(input: Tensor, value: Any) -> Any:
     source = value if number else as_tensor(value)
     if number:
         if isinstance(value, (complex, np.complexfloating)) and value.imag and input.array.dtype.kind not in "cb":
-            raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
+            raise overflow(input.dtype, "it is complex, use .real")
         fitted = fitting(value, input.dtype, rounds=True)
         return fitted if input.array.dtype.kind in "iu" else converted(fitted, input.dtype)
     if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":

@@ -226,9 +226,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
         )
     if isinstance(value, complex) and not input.dtype.is_complex:
-        raise RuntimeError(
-            f"index_fill: a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real"
-        )
+        raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported: use .real")
     axis, rows = vector("index_fill", input, dim, index, negative=True)
     wide = in_one_dimension(input)
     rows = np.unique(

@@ -44,7 +44,7 @@ def segment_reduce(
     """
     reduce = {"amax": "max", "amin": "min"}.get(reduce, reduce)
     if reduce not in _EMPTY:
-        raise RuntimeError(f"segment_reduce(): unsupported reduction {reduce!r}: it is one of {', '.join(_EMPTY)}")
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     if indices is not None:
         raise RuntimeError("segment_reduce(): indices based reduction is not supported yet: give lengths or offsets")
     if lengths is None and offsets is None:

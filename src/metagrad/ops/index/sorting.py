@@ -168,7 +168,10 @@ def _rows(input: Tensor, dim: int | None) -> Array:
     axis = dimension(dim, a.ndim)
     a = np.moveaxis(a, axis, 0)
     if 0 in a.shape[1:]:
-        raise RuntimeError(f"unique: slices along dim {dim} of a tensor of shape {tuple(input.shape)} have no elements")
+        raise RuntimeError(
+            "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied: "
+            f"slices along dim {dim} of shape {tuple(input.shape)} have no elements"
+        )
     return a.reshape(len(a), math.prod(a.shape[1:]))
 
 

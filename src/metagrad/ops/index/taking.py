@@ -65,14 +65,16 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     """
     if indices.dtype is not dtypes.int64:
         raise RuntimeError(
-            f"take_along_dim(): expected indices of dtype int64, got {indices.dtype}: use indices.long()"
+            "torch.take_along_dim(): dtype of indices should be Long but got "
+            f"{dtypes.scalar_name(indices.dtype)}: use indices.long()"
         )
     if dim is None:
         return gather(reshape(input, input.array.size), 0, reshape(indices, indices.array.size))
     shape, wanted = tuple(input.shape), tuple(indices.shape)
     if len(shape) != len(wanted):
         raise RuntimeError(
-            f"take_along_dim(): input and indices need equal numbers of dimensions, got {len(shape)} and {len(wanted)}"
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{len(shape)} dimensions for input, and {len(wanted)} dimensions for indices"
         )
     d = dimension(dim, len(shape))
     around = broadcast_shapes((*shape[:d], 1, *shape[d + 1 :]), (*wanted[:d], 1, *wanted[d + 1 :])) if shape else ()

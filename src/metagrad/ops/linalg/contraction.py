@@ -129,8 +129,11 @@ def _check_word(word: str, of: str) -> None:
     letters = word.replace("...", "")
     if "." in letters:
         raise RuntimeError(f"einsum(): found '.' for {of} that is not part of any ellipsis, in {word!r}")
-    if not all(letter in _LETTERS for letter in letters):
-        raise RuntimeError(f"einsum(): invalid subscript given in {word!r}, subscripts must be in [a-zA-Z]")
+    wrong = next((i for i, letter in enumerate(word) if letter not in _LETTERS and letter != "."), None)
+    if wrong is not None:
+        raise RuntimeError(
+            f"einsum(): invalid subscript given at index {wrong} in the equation string, subscripts must be in [a-zA-Z]: {word!r}"
+        )
 
 
 def _second_dots(of: object) -> RuntimeError:

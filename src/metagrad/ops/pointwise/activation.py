@@ -60,8 +60,10 @@ def relu(input: Tensor) -> Tensor:
     except AttributeError:
         need_tensors("relu", input=input)
         raise
-    if kind in "bc":
-        raise NotImplementedError(f"relu is not defined for {input.dtype.name} tensors: convert with .float() or .real")
+    if kind == "b":
+        raise NotImplementedError("Boolean inputs not supported for relu: convert with .float()")
+    if kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types, nor is relu: take .real")
     return Relu.apply(input)
 
 

@@ -14,6 +14,7 @@ from metagrad.autograd.errors import misfit
 from metagrad.autograd.function import quiet
 from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base import dtypes
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
@@ -117,7 +118,11 @@ def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
         need_tensors(ufunc.__name__, input=x)
     a, b = operands(x, y)  # the first is a tensor, of the dtype of both
     if a.array.dtype.kind == "c" and ufunc not in (np.equal, np.not_equal):
-        raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
+        less, _, equal = ufunc.__name__.partition("_")
+        raise NotImplementedError(
+            f"\"{less[0]}{'e' if equal else 't'}_cpu\" not implemented for '{dtypes.scalar_name(a.dtype)}': complex numbers have "
+            "no order"
+        )
     values = b.array if isinstance(b, Variable) else b
     if a.array.dtype.kind == "V":  # whose own comparisons warn of nan
         # A number is of the tensor's dtype, as is one tensor of no dimensions beside others.
@@ -168,7 +173,8 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     need_tensors("isclose", input=input, other=other)
     if input.dtype != other.dtype:
         raise RuntimeError(
-            f"isclose: expected two tensors of one dtype, got {input.dtype} and {other.dtype}: use .to()"
+            f"{dtypes.scalar_name(input.dtype)} did not match {dtypes.scalar_name(other.dtype)}: isclose compares tensors of one "
+            "dtype, use .to()"
         )
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:

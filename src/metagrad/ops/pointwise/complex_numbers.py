@@ -264,9 +264,12 @@ def view_as_complex(input: Tensor) -> Tensor:
     x = input.array
     if x.dtype.kind != "f" or x.itemsize < 4:
         raise RuntimeError(
-            f"view_as_complex is for tensors of float32 or float64, got one of {input.dtype}: use .float()"
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
+            f"{dtypes.scalar_name(input.dtype)}"
         )
-    if x.ndim == 0 or x.shape[-1] != 2:
+    if x.ndim == 0:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if x.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if x.strides[-1] != x.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1: call .contiguous() first")

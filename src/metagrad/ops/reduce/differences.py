@@ -88,6 +88,13 @@ def diff(
     given = [x for x in (prepend, input, append) if x is not None]
     if any(x.array.ndim != ndim for x in given):
         raise RuntimeError(f"diff expects prepend or append to be the same dimension as input, {ndim}")
+    for x in given:
+        for d in range(ndim):
+            if d != axis and x.array.shape[d] != input.array.shape[d]:
+                raise RuntimeError(
+                    "diff expects the shape of tensor to prepend or append to match that of input except along the differencing "
+                    f"dimension; input.size({d}) = {input.array.shape[d]}, but got tensor.size({d}) = {x.array.shape[d]}"
+                )
     if not n:
         return input.clone()
     x = cat(given, axis) if len(given) > 1 else input
@@ -196,7 +203,8 @@ def _areas(name: str, y: Tensor, x: Tensor | None, dx: Operand | None, dim: int)
     if x is not None and dx is not None:
         raise TypeError(f"{name}() takes the coordinates x or the step dx, not both")
     if y.dtype is dtypes.bool_ or (x is not None and x.dtype is dtypes.bool_):
-        raise RuntimeError(f"{name}: bool is not supported: convert with .float() first")
+        which = "`y`" if x is None else "`x` or `y`"
+        raise RuntimeError(f"{name}: received a bool input for {which}, but bool is not supported: use .float()")
     if not y.array.ndim:
         raise IndexError(f"{name}: Dimension specified as {dim} but tensor has no dimensions")
     axis = dimension(dim, y.array.ndim)

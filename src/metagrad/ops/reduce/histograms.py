@@ -79,7 +79,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     x = ordered(input, "histc", "bciu").array.reshape(-1)
     bins = int(bins)
     if bins <= 0:
-        raise RuntimeError(f"histc: bins must be > 0, got {bins}")
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if max < min:
         raise RuntimeError(f"histc: max must be larger than min, got min={min}, max={max}")
     for bound in (min, max):
@@ -90,7 +90,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     if low == high:
         low, high = low - 1, high + 1
     if not np.isfinite([low, high]).all():
-        raise RuntimeError(f"histc: range of [{low}, {high}] is not finite: give min and max")
+        raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     is_finite = np.isfinite(x.dtype.type(high - low) * x.dtype.type(bins))
     counted = counting.cells(x, low, high, bins) if is_finite else None
     if counted is not None:
@@ -210,22 +210,25 @@ def _edges(x: Array, bins: Tensor | int, range: Sequence[float] | None, d: int) 
     if isinstance(bins, Variable):
         edges = bins.array
         if edges.ndim != 1:
-            raise RuntimeError(f"histogramdd: bins should have one dimension, got {edges.ndim} for dimension {d}")
+            raise RuntimeError(
+                f"torch.histogramdd: bins tensor should have one dimension, but got {edges.ndim} dimensions in the "
+                f"bins tensor for dimension {d}"
+            )
         if edges.dtype != x.dtype:
             raise RuntimeError(
-                f"histogramdd: input and bins should have the same dtype, got {x.dtype} and, for dimension {d}, "
-                f"{edges.dtype}"
+                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+                f"{dtypes.cpp_name(x.dtype)} and bins for dimension {d} with dtype {dtypes.cpp_name(edges.dtype)}"
             )
     count = bins.array.size - 1 if isinstance(bins, Variable) else bins
     if count <= 0:
-        raise RuntimeError(f"histogram: bins must be > 0, got {count} for dimension {d}")
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {count} for dimension {d}")
     if isinstance(bins, Variable):
         return bins.array.copy()
     low, high = (float(r) for r in range) if range is not None else (0.0, 1.0)
     if range is None and x.size:
         low, high = float(x.min()), float(x.max())
     if not np.isfinite([low, high]).all():
-        raise RuntimeError(f"histogramdd: the range [{low}, {high}] of dimension {d} is not finite: give range=")
+        raise RuntimeError(f"torch.histogramdd: dimension {d}'s range [{low:g}, {high:g}] is not finite")
     if low > high:
         raise RuntimeError(f"histogramdd: min should not exceed max, got min {low} max {high} for dimension {d}")
     if low == high:

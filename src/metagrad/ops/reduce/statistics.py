@@ -128,7 +128,9 @@ def nanmean(
     tensor(1.5000)
     """
     if input.array.dtype.kind not in "fV":
-        raise RuntimeError(f"nanmean(): expected a floating-point tensor, got {input.dtype}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {dtypes.scalar_name(input.dtype)}"
+        )
     if dtype is not None and dtypes.of(dtype).category < 2:
         raise RuntimeError(
             f"nanmean(): could not infer output dtype. Optional dtype must be floating point. Got: {dtype}"

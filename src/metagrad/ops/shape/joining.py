@@ -91,9 +91,9 @@ def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = Ru
     if given and all(isinstance(x, Variable) for x in given):
         return cast("list[Tensor]", given)
     for i, x in enumerate(given):
-        if isinstance(x, (int, float, complex)):
+        if isinstance(x, (int, float, complex, str, list)) or x is None:
             raise TypeError(
-                f"{name}(): expected a tensor as element {i}, got {type(x).__name__}: make one with tensor()"
+                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}: make one with tensor()"
             )
     if not given:
         raise empty(f"{name} expects a non-empty TensorList: expected a non-empty list of Tensors")

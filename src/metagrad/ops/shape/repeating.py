@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
+from metagrad.base import dtypes
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.typing import Array, Sizes
 from metagrad.kernels.counting import repeated
@@ -91,7 +92,7 @@ def _each_as_often(input: Tensor, times: int, d: int, output_size: int | None) -
     """Each slice of dimension d as often as the others: no index is needed."""
     before, (n, *after) = input.array.shape[:d], input.array.shape[d:]
     if times < 0:
-        raise RuntimeError("repeat_interleave: repeats must be non-negative")
+        raise RuntimeError("repeats can not be negative")
     if output_size is not None and output_size != n * times:
         raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {n * times} but got {output_size}")
     spread = expand(unsqueeze(input, d + 1), (*before, n, times, *after))
@@ -102,18 +103,22 @@ def _repeated(n: int, times: Array, output_size: int | None) -> Array:
     """The numbers 0 to n − 1, each as often as ``times`` says."""
     if times.dtype.char not in "ilq":
         raise NotImplementedError(
-            f'"repeat_interleave" not implemented for {times.dtype}: repeats must be int32 or int64, use repeats.long()'
+            f"\"repeat_interleave_cpu\" not implemented for '{dtypes.scalar_name(times.dtype)}': "
+            "repeats must be int32 or int64, use repeats.long()"
         )
-    if times.ndim > 1 or times.size not in (1, n):
+    if times.ndim > 1:
+        raise RuntimeError(f"repeats must be 0-dim or 1-dim tensor, got shape {times.shape}")
+    if times.size not in (1, n):
         raise RuntimeError(
-            f"repeat_interleave: repeats must be one number or {n}, one for each slice, got {times.shape}"
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {times.size} and "
+            f"input.size(dim) = {n}"
         )
     if times.size and times.min() < 0:
-        raise RuntimeError("repeat_interleave: repeats must be non-negative")
+        raise RuntimeError("repeats can not be negative")
     if isinstance(times, np.ndarray):
         found = repeated(n, times.reshape(-1))
     else:
         found = np.repeat(np.arange(n, like=times), np.broadcast_to(times.reshape(-1), (n,)))
     if output_size is not None and output_size != found.size:
-        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {found.size} but got {output_size}")
+        raise RuntimeError(f"allocated size does not match required size: expected {found.size}, got {output_size}")
     return found

@@ -87,14 +87,20 @@ def split(
         split_size_or_sections = int(split_size_or_sections)  # type: ignore[arg-type]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
-        if size < 0 or (size == 0 and n):
-            raise RuntimeError(f"split expects split_size to be positive, got {size}")
+        if size < 0:
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        if size == 0 and n:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
         sizes = [min(size, n - start) for start in range(0, n, size)] if n else [0]
     elif split_size_or_sections is None:
         raise TypeError("split() missing 1 required positional argument: 'split_size_or_sections'")
     else:
         sizes = [operator.index(size) for size in split_size_or_sections]
-        if sum(sizes) != n or any(size < 0 for size in sizes):
+        if any(size < 0 for size in sizes):
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes}"
+            )
+        if sum(sizes) != n:
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
     before, ends = (slice(None),) * d, itertools.accumulate(sizes)
     indices = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]

@@ -151,10 +151,14 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     offset = home[2] if storage_offset is None else int(storage_offset)
     if len(shape) != len(strides):
         raise RuntimeError(f"as_strided: mismatch in length of strides and shape: {list(strides)} for {list(shape)}")
-    if min((*shape, *strides, offset, 0)) < 0:
+    if min((*strides, 0)) < 0:
         raise RuntimeError(
-            f"as_strided: sizes, strides and offset must not be negative, got {list(shape)}, {list(strides)} and {offset}"
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(strides)}"
         )
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    if min((*shape, 0)) < 0:
+        raise RuntimeError(f"as_strided: sizes must not be negative, got {list(shape)}")
     needed = extent(shape, strides, offset)
     if needed > memory.size:
         raise RuntimeError(
@@ -231,10 +235,10 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """
     axis, shape = axis_of(dimension, input.array.ndim), input.array.shape
     n = shape[axis] if shape else 1
-    if not 0 <= size <= n:
-        raise RuntimeError(
-            f"unfold: the size of windows must lie from 0 to {n}, the extent of dimension {axis}, got {size}"
-        )
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {axis} is {n} but size is {size}")
     if step <= 0:
         raise RuntimeError(f"unfold: step is {step} but must be > 0")
     if not shape:

@@ -84,7 +84,8 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     if size.count(-1) > 1:
         raise RuntimeError(f"only one dimension can be inferred, got {size}")
     if size and min(size) < -1:
-        raise RuntimeError(f"invalid shape dimension {min(size)} in {size}")
+        i = next(i for i, n in enumerate(size) if n < -1)
+        raise RuntimeError(f"invalid shape dimension {size[i]} at index {i} of shape {list(size)}")
     if -1 in size:
         known = math.prod(n for n in size if n != -1)
         if known == 0 and count == 0:
@@ -139,9 +140,8 @@ def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
     if ours < theirs:
         _check_alignment(input.array, theirs)
     if ours != theirs and id(input) in conjugated or kind is not input.dtype and id(input) in negated:
-        raise RuntimeError(
-            "view is not supported for conjugated or negated tensors when the dtype changes: resolve them"
-        )
+        what = "conjugate view tensors" if id(input) in conjugated else "tensors with negative bit set"
+        raise RuntimeError(f"torch.Tensor.view is not supported for {what} when converting to a different dtype.")
     seen = input.array.view(kind.dtype)
     if kind is dtypes.bool_ and seen.__class__ is np.ndarray and (seen.view(np.uint8) > 1).any():
         return wrap(
@@ -223,9 +223,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
         raise RuntimeError("unflatten: the tensor has no dimensions")
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
-    if -1 not in sizes and math.prod(sizes) != shape[d]:
+    known = math.prod(n for n in sizes if n != -1)
+    if (known != shape[d]) if -1 not in sizes else (shape[d] % known if known else shape[d]):
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({shape[d]}) in the input tensor"
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[d]}) in the input tensor"
         )
     return reshape(input, (*shape[:d], *_filled_in(tuple(sizes), shape[d]), *shape[d + 1 :]))
 

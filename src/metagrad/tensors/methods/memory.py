@@ -14,6 +14,7 @@ from metagrad.base.result_order import steps_of
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.base.warning import warn_once
 from metagrad.kernels.libraries import is_on_gpu
+from metagrad.ops.arguments import no_dimension
 from metagrad.ops.create import conversion
 from metagrad.ops.shape import copying, properties
 from metagrad.ops.shape.strided import located
@@ -67,7 +68,10 @@ class MemoryMethods(OpMethods):
         steps = steps_of(self.array)
         if dim is None:
             dim = axis
-        return steps if dim is None else steps[dim]
+        try:
+            return steps if dim is None else steps[dim]
+        except IndexError:
+            raise no_dimension(dim, len(steps)) from None  # type: ignore[arg-type]
 
     def storage_offset(self) -> int:
         """How many elements lie in memory before the first one."""
