@@ -81,6 +81,41 @@ def test_results_have_pytorchs_shapes_and_dtypes(torch, name):
     assert described(ours) == described(theirs)
 
 
+TOGETHER = {
+    "add": lambda t, x: x + t.ones(4), "radd": lambda t, x: t.ones(4) + x, "cat": lambda t, x: t.cat([x, t.ones(2, 3, 4)]),
+    "where": lambda t, x: t.where(t.ones(4) > 0, x, x), "masked_fill": lambda t, x: x.masked_fill(t.ones(4) > 0, 1.0),
+    "mse_loss": lambda t, x: t.nn.functional.mse_loss(x, t.ones(2, 3, 4)), "linear": lambda t, x: t.nn.Linear(4, 2)(x),
+    "pow": lambda t, x: x ** t.ones(4), "eq": lambda t, x: x == t.ones(4), "clamp": lambda t, x: x.clamp(t.zeros(4), t.ones(4)),
+    "layer_norm": lambda t, x: t.nn.functional.layer_norm(x, (4,), t.ones(4), t.ones(4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lib", [mg, pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("name", TOGETHER)
+def test_numbers_beside_it_are_refused(lib, name):
+    lib = pytest.importorskip("torch") if lib == "torch" else lib
+    with pytest.raises(RuntimeError, match="device"):
+        TOGETHER[name](lib, lib.empty(2, 3, 4, device="meta"))
+
+
+CHOSEN = {
+    "x[i]": lambda t, x, i: x[i], "embedding": lambda t, x, i: t.nn.functional.embedding(i, x),
+    "index_select": lambda t, x, i: x.index_select(0, i.to("meta")), "max": lambda t, x, i: x.max(0)[0],
+    "sort": lambda t, x, i: x.sort()[0],
+    "topk": lambda t, x, i: x.topk(1)[0], "median": lambda t, x, i: x.median(0)[0],
+    "pad": lambda t, x, i: t.nn.functional.pad(x[None], (1, 1), "reflect"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lib", [mg, pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("name", CHOSEN)
+def test_what_is_chosen_has_a_gradient(lib, name):
+    lib = pytest.importorskip("torch") if lib == "torch" else lib
+    x = lib.empty(3, 4, device="meta", requires_grad=True)
+    CHOSEN[name](lib, x, lib.tensor([0, 2])).sum().backward()
+    assert tuple(x.grad.shape) == (3, 4) and x.grad.is_meta
+
+
 def test_a_large_model_costs_nothing():
     state = mg.get_rng_state()
     with mg.device("meta"):

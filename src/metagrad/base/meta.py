@@ -24,6 +24,7 @@ _DTYPE_AT: dict[Any, int] = {  # what makes arrays, and which of its arguments i
 _ARRANGING = {
     np.transpose, np.swapaxes, np.moveaxis, np.squeeze, np.expand_dims, np.broadcast_to, np.flip, np.diagonal, np.real, np.imag,
 }  # fmt: skip
+_JOINING = {np.where, np.concatenate, np.stack, np.clip}
 _DEPEND_ON_NUMBERS = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress}
 _SHAPED = (
     "any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod repeat sort std sum take trace var"
@@ -147,6 +148,9 @@ class MetaArray:
     # ------------------------------------------------ NumPy's protocols
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if method == "at":  # it writes, by positions that may be the CPU's
+            return None
+        _refuse_numbers(inputs)
         if out is not None:
             return out[0] if len(out) == 1 else out
         if method == "__call__" and ufunc is np.matmul:
@@ -174,6 +178,10 @@ class MetaArray:
         if function is np.copyto:
             args[0][...] = args[1]
             return None
+        if function in (np.put_along_axis, np.put, np.putmask):
+            return None
+        if function in _JOINING:
+            _refuse_numbers(args[0] if isinstance(args[0], (list, tuple)) else args)
         if function in _ARRANGING and isinstance(args[0], MetaArray):
             return args[0]._view(function(args[0].layout, *args[1:], **kwargs))
         try:
@@ -261,6 +269,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)([_plain(v) for v in value])
     return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _refuse_numbers(values: Sequence[Any]) -> None:
+    """Raise TypeError, as a GPU's arrays do, for arrays of numbers beside these: all but those without dimensions, or indices."""
+    if any(isinstance(x, np.ndarray) and x.ndim for x in values):
+        raise TypeError("arrays of the CPU and of the device 'meta' in one operation")
 
 
 def _regular(value: Any) -> Any:

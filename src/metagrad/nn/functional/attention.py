@@ -61,7 +61,7 @@ def plain_attention(
             scales = dropout_scales(shape, causal, p, drawn, dtype)
         else:
             scales = drawn.astype(dtype) / (1 - p)
-        weights = weights * wrap(scales)
+        weights = weights * wrap(scales).to(weights.device)
     return weights @ value
 
 
