@@ -10,7 +10,7 @@ from metagrad.kernels.quicker import exponential, quickest, remainder
 
 RNG = np.random.default_rng(0)
 ENDS = np.array([0, -0.0, 1, -1, 0.3, -0.3, 2, -4, 1e-45, 3e38, np.inf, -np.inf, np.nan, 2**30, 2**24 + 2], np.float32)
-SLOW = [np.fmod, np.floor_divide, np.maximum, np.minimum]
+SLOW = [np.fmod, np.floor_divide, np.maximum, np.minimum, np.copysign]
 
 
 def bits(x):
@@ -41,7 +41,7 @@ def test_remainder_of_two_arrays(monkeypatch, block):
 
 
 @pytest.mark.parametrize("block", [1 << 16, 64, 1])
-@pytest.mark.parametrize("ufunc", [np.fmod, np.floor_divide])
+@pytest.mark.parametrize("ufunc", [np.fmod, np.floor_divide, np.copysign])
 def test_of_two_arrays(monkeypatch, ufunc, block):
     monkeypatch.setattr(tuning, "REMAINDER_BLOCK", block)
     x, y = pairs(3000 if block == 1 else 30_000)

@@ -15,8 +15,9 @@ SHAPES = [(1, 1), (7,), (500,), (33, 65), (4, 5, 6), (1, 300), (9, 2), (0, 5), (
 
 @pytest.fixture(autouse=True)
 def short_rows_are_long(monkeypatch):
-    """Rows of some hundred numbers are cut up, too."""
+    """Rows of some hundred numbers are cut up, too, and a few columns are many."""
     monkeypatch.setattr(tuning, "SCAN_CHUNK", 64)
+    monkeypatch.setattr(tuning, "SCAN_COLUMNS", 5)
 
 
 def numbers(shape, dtype):

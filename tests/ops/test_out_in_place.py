@@ -109,3 +109,18 @@ def test_a_longer_operand_is_refused_in_place():
         with pytest.raises(RuntimeError):
             x.add_(longer)
     assert x.equal(before)
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "round", "trunc", "frac", "sign", "square", "nan_to_num"])
+def test_the_values_of_ops_in_place(name):
+    x = numbers(60, 60) * 3
+    x[0, :4] = metagrad.tensor([float("nan"), float("inf"), -float("inf"), -0.0])
+    expected, memory = getattr(x, name)(), x.array
+    assert getattr(x, f"{name}_")() is x
+    assert x.array is memory
+    np.testing.assert_array_equal(x.numpy(), expected.numpy())
+    leaf = numbers(60, 60).requires_grad_()
+    getattr(leaf * 2, f"{name}_")().sum().backward()  # what is recorded is not written over
+    other = numbers(60, 60).requires_grad_()
+    getattr(other * 2, name)().sum().backward()
+    np.testing.assert_array_equal(leaf.grad.numpy(), other.grad.numpy())

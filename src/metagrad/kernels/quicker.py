@@ -161,6 +161,16 @@ def _root(x: Array, y: Array, out: Array) -> bool:
     return True
 
 
+def _copysign(x: Array | Number, y: Array | Number, out: Array) -> None:
+    if out.dtype != np.float32 or not all(_is_single(a) for a in (x, y)):
+        np.copysign(x, y, out=out)
+        return
+    size, sign = (np.asarray(a, np.float32).view(np.int32) for a in (x, y))
+    sign, bits = sign & _SIGN, out.view(np.int32)
+    np.bitwise_and(size, ~_SIGN, out=bits)
+    bits |= sign
+
+
 def _logaddexp(x: Array | Number, y: Array | Number, out: Array) -> None:
     _of_singles(np.logaddexp, _log_of_sum, x, y, out)
 
@@ -230,7 +240,7 @@ def _of_truths(ufunc: np.ufunc, join: np.ufunc, x: Array | Number, y: Array | Nu
 
 _TWINS: dict[Any, Callable[..., None]] = {
     np.fmod: _fmod, np.floor_divide: _floor_divide, np.maximum: _larger, np.minimum: _smaller, np.hypot: _hypot,
-    np.logaddexp: _logaddexp,
+    np.logaddexp: _logaddexp, np.copysign: _copysign,
     np.logical_and: functools.partial(_of_truths, np.logical_and, np.bitwise_and),
     np.logical_or: functools.partial(_of_truths, np.logical_or, np.bitwise_or),
     np.logical_xor: functools.partial(_of_truths, np.logical_xor, np.bitwise_xor),

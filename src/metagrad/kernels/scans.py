@@ -11,6 +11,7 @@ product with a triangle of ones.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -19,10 +20,11 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, even_chunks, map_chunks
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, split
 from metagrad.kernels.compiled import scans as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.copying import flipped
+from metagrad.kernels.libraries import accumulate
 from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
 
@@ -79,6 +81,69 @@ def running_largest(x: Array, axis: int, sign: int) -> tuple[Array, Array]:
 def running_logsumexp(x: Array, axis: int) -> Array:
     """yᵢ = ln Σ_{j≤i} e^xⱼ along one dimension; x takes a loop."""
     return _by_loop(compiled.running_logsumexp, compiled.running_logsumexp_of_columns, x, axis, (x.dtype,))[0]
+
+
+def accumulated(ufunc: np.ufunc, x: Array, axis: int, wide: type[np.number[Any]] | None = None) -> Array:
+    """``ufunc.accumulate`` along one dimension, in a wider dtype and rounded once if one is given; on all threads.
+
+    >>> accumulated(np.multiply, np.array([[2.0, 3.0, 4.0]]), 1).tolist()
+    [[2.0, 6.0, 24.0]]
+    """
+    outer, n, inner = _extents(x, axis)
+    turned = outer if inner == 1 and (wide or ufunc is np.logaddexp) else 0  # cheaper ones do not pay for turning
+    if not (is_large(x) and x.flags.c_contiguous and max(turned, inner) >= tuning.SCAN_COLUMNS):
+        return accumulate(ufunc, x, axis) if wide is None else accumulate(ufunc, x.astype(wide), axis).astype(x.dtype)
+    y, kind = np.empty_like(x), wide or x.dtype
+    source, target = (a.reshape(outer, n) if inner == 1 else a.reshape(outer, n, inner) for a in (x, y))
+    threads = (
+        get_num_threads() if ufunc is np.logaddexp else 1
+    )  # others take less time than to wait for the interpreter
+
+    def rows(some: slice) -> None:  # as columns, for NumPy takes the elements of a row one by one
+        terms = np.array(source[some].T, kind, order="C")
+        for before, here in itertools.pairwise(terms):
+            ufunc(before, here, out=here)
+        target[some] = terms.T
+
+    def columns(chunk: tuple[int, slice]) -> None:
+        o, some = chunk
+        total = source[o, 0, some].astype(kind)
+        target[o, 0, some] = total
+        for term, here in zip(source[o, 1:, some], target[o, 1:, some], strict=True):
+            here[...] = ufunc(total, term, out=total)
+
+    if inner == 1:
+        map_chunks(rows, even_chunks(outer, max(tuning.SCAN_COLUMNS, tuning.POINTWISE_CHUNK // n), threads), threads)
+    else:
+        map_chunks(columns, [(o, some) for some in split(inner, threads) for o in range(outer)], threads)
+    return y
+
+
+def extremes_of_rows(ufunc: np.ufunc, x: Array) -> tuple[Array, Array]:
+    """The largest or smallest of the first elements of each row of x (N, M), and where the last such stands.
+
+    In log₂ M passes: when each element stands for the d up to it, it is joined to what stands d places before.
+
+    >>> [found.tolist() for found in extremes_of_rows(np.maximum, np.array([[1, 3, 2, 3]]))]
+    [[[1, 3, 3, 3]], [[0, 1, 1, 3]]]
+    """
+    n, y, index = x.shape[1], np.empty_like(x), np.empty(x.shape, np.int64)
+
+    def work(some: slice) -> None:
+        now, free, d = x[some], [np.empty_like(x[some]), y[some]], 1
+        while d < n:
+            after = free[0]
+            after[:, :d] = now[:, :d]
+            ufunc(now[:, :-d], now[:, d:], out=after[:, d:])
+            now, free, d = after, [free[1], after], 2 * d
+        y[some] = now
+        reached = np.equal(x[some], now)
+        reached |= np.isnan(x[some])
+        places = np.flatnonzero(reached)
+        index[some] = np.repeat(places % n, np.diff(places, append=reached.size)).reshape(-1, n)
+
+    map_chunks(work, even_chunks(len(x), max(1, tuning.SPECIAL_CHUNK // n), get_num_threads()))
+    return y, index
 
 
 def takes_loop(x: Array) -> bool:

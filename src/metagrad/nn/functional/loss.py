@@ -173,10 +173,13 @@ def huber_loss(
     input, target = as_numbers(input, target)
     if kind is dtypes.float16:  # as PyTorch, which rounds once here, and at each step in bfloat16
         input = cast_to(input, dtypes.float32)
-    difference = input - target
-    need_castable(difference.dtype, kind)
-    refuse("huber_loss", difference, "iuc")
-    loss = cast_to(Huber.apply(difference, delta=float(delta)), kind)
+    if alike(input, target):
+        loss = cast_to(HuberOfTwo.apply(input, target, delta=float(delta)), kind)
+    else:
+        difference = input - target
+        need_castable(difference.dtype, kind)
+        refuse("huber_loss", difference, "iuc")
+        loss = cast_to(Huber.apply(difference, delta=float(delta)), kind)
     if weight is not None:
         _need_weight_for_each(weight, input)
         loss = loss * weight

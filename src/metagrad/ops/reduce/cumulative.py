@@ -84,6 +84,8 @@ def running_product(x: Array, axis: int) -> Array:
     if scans.takes_loop(x):
         return scans.running_product(x, axis)
     wide = _WIDER.get(x.dtype.char)
+    if is_large(x):
+        return scans.accumulated(np.multiply, x, axis, wide)
     return (
         np.cumprod(x, axis=axis, dtype=x.dtype)
         if wide is None
@@ -233,8 +235,16 @@ def _extreme_so_far(x: Array, axis: int, ufunc: np.ufunc) -> tuple[Array, Array]
     """The largest or smallest of the first elements along an axis, and its index."""
     if scans.takes_loop(x):
         return scans.running_largest(x, axis, 1 if ufunc is np.maximum else -1)
-    so_far = accumulate(ufunc, x, axis)
+    if is_large(x) and x.flags.c_contiguous and axis == x.ndim - 1:
+        so_far, index = scans.extremes_of_rows(ufunc, x.reshape(-1, x.shape[-1]))
+        return so_far.reshape(x.shape), index.reshape(x.shape)
     position = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+    if is_large(x):
+        so_far = scans.accumulated(ufunc, x, axis)
+        reached = (-(np.equal(x, so_far) | np.isnan(x)).view(np.int8)).astype(np.int64)  # bits, all or none
+        reached &= position
+        return so_far, scans.accumulated(np.maximum, reached, axis)
+    so_far = accumulate(ufunc, x, axis)
     reached = np.where(np.equal(x, so_far) | np.isnan(x), position, 0)
     return so_far, accumulate(np.maximum, reached, axis)
 
@@ -250,7 +260,7 @@ class LogCumsumExp(Function):
         if scans.takes_loop(x):
             y = scans.running_logsumexp(x, axis)
         else:
-            y = _log_add_complex(x, axis) if x.dtype.kind == "c" else accumulate(np.logaddexp, x, axis)
+            y = _log_add_complex(x, axis) if x.dtype.kind == "c" else scans.accumulated(np.logaddexp, x, axis)
         y = in_order(y)
         self.save(x, y)
         return y

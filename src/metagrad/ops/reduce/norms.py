@@ -36,6 +36,8 @@ class Norm(Function):
             y = reductions.dropped(np.abs(x), axis, keepdim)
         elif p == 2:
             y = reductions.dropped(np.sqrt(reductions.sum_of_squares(x, axis)), axis, keepdim)
+        elif p == 1:
+            y = reductions.dropped(reductions.fold(x, axis, _sizes, np.add), axis, keepdim)
         else:
             y = (np.abs(x) ** p).sum(axis=axis, keepdims=keepdim) ** (1 / p)
         y = in_order(y)
@@ -52,10 +54,16 @@ class Norm(Function):
         y = np.where(zero, 1, y)
         if self.p == 2 or self.alone and self.p != 1:
             return np.where(zero, 0, grad / y) * x
+        if self.p == 1 and unwrap(x).dtype.kind == "f":
+            return grad * Sign.on(x)
         direction = (ComplexSign if unwrap(x).dtype.kind == "c" else Sign).on(x)
         size = np.abs(x)
         size = np.where(size == 0, 1, size)
         return np.where(zero, 0, grad / y ** (self.p - 1)) * (direction * size ** (self.p - 1))
+
+
+def _sizes(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.abs(x).sum(axis=axis, keepdims=True)
 
 
 @takes_exact_out
