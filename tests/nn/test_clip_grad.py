@@ -59,3 +59,10 @@ def test_the_norm_of_order_minus_infinity_is_the_smallest_magnitude():
     assert metagrad.nn.utils.get_total_norm(grads, -float("inf")).item() == 0.5
     assert metagrad.nn.utils.get_total_norm([metagrad.tensor([0.0, 2.0])], -float("inf")).item() == 0.0
     assert metagrad.nn.utils.get_total_norm([metagrad.tensor([0.0, 2.0])], -1.0).item() == 0.0
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_the_norm_of_one_large_element_is_its_magnitude(shape):
+    p = metagrad.zeros(shape, requires_grad=True)
+    p.grad = metagrad.full(shape, -1e30)
+    assert clip_grad_norm_([p], 1.0).item() == pytest.approx(1e30) and p.grad.item() == pytest.approx(-1)

@@ -82,6 +82,21 @@ def without_beta(lib):
     ]
 
 
+def without_alpha(lib):
+    m, e = lib.full((8, 8), NAN, requires_grad=True), lib.eye(8)
+    made = [
+        lib.addmm(e, m, e, alpha=0), lib.addmm(e, e, m, alpha=0, beta=2), lib.addmv(e[0], m, e[0], alpha=0),
+        lib.baddbmm(e[None], m[None], e[None], alpha=0), lib.addbmm(e, m[None], e[None], alpha=0),
+        lib.addmm(m, m, e, alpha=0, beta=0),
+    ]  # fmt: skip
+    sum(y.sum() for y in made).backward()
+    return (
+        [y.sum().item() for y in made],
+        m.grad.tolist(),
+        lib.addmm(e.long(), e.long(), e.long(), alpha=0).sum().item(),
+    )
+
+
 def deviations(lib):
     small, large = [1e-30, 2e-30, 4e-30], [1e30, 2e30, 4e30]
     return [
@@ -169,7 +184,8 @@ def copies(lib):
     )
 
 
-CASES = [quotients, kinds, sums_that_wrap, outs, without_beta, deviations, sums_of_exponentials, gammas, shrunk, copies,
+CASES = [quotients, kinds, sums_that_wrap, outs, without_beta, without_alpha, deviations, sums_of_exponentials,
+         gammas, shrunk, copies,
          losses_at_infinity, activations_at_the_edges, halves_and_numbers, slopes_of_halves_and_numbers]  # fmt: skip
 
 
@@ -197,6 +213,7 @@ def test_fixed_values():
     assert kinds(metagrad)[5:10] == ["int32", "int8", "int32", "int32", "bool"]
     assert outs(metagrad)[0] == [0, 0, 1, 2, 3, 4, 0, 0, 0, 0]
     assert without_beta(metagrad)[0] == [[1, 0], [0, 1]]
+    assert without_alpha(metagrad) == ([8.0, 16.0, 1.0, 8.0, 8.0, 0.0], [[0.0] * 8] * 8, 8)
     assert deviations(metagrad)[0] == pytest.approx(1.5275252e-30)
     assert same(sums_of_exponentials(metagrad)[0], (INF, [NAN, 0.0, 0.0]))
     assert gammas(metagrad)[0][0] == INF

@@ -46,6 +46,8 @@ def get_total_norm(
             raise RuntimeError("the infinity norm of an empty tensor cannot be computed, for it has no identity")
         norms = [outermost(np.abs(a)) for a in arrays]
         total = norms[0] if len(norms) == 1 else outermost(np.stack(norms))
+    elif p and len(arrays) == 1 and arrays[0].size == 1:  # its square may be too large
+        total = np.abs(arrays[0]).reshape(())
     elif p == 2:
         total = np.sqrt(_sum_of_squares(arrays))
     elif p == 0:  # how many tensors have an element that is not 0

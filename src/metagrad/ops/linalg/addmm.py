@@ -162,20 +162,24 @@ def _plus_product(
     return _weighted(input, times(a, b), beta, alpha, times is not outer)
 
 
+def _unheard(x: Tensor, y: Tensor) -> Tensor:
+    """0 · x + y, without the nan in x; the gradient of x is 0."""
+    return where(wrap(np.zeros((), bool, like=x.array)), mul(x, 0), y) if recording(x) else y
+
+
 def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any, like_product: bool) -> Tensor:
-    """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored.
+    """``beta · input + alpha · product``, in the shape of the product; with beta or alpha 0, nan in its term is ignored.
 
     For integers the factors are cut down to integers. like_product: the sum lies in memory as the product does.
     """
     input = input.expand(tuple(product.shape))
     if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
         beta, alpha = (int(cast(float, fitting(factor, product.dtype))) for factor in (beta, alpha))
-    product = product if alpha == 1 else mul(product, real_factor("addmm", alpha, product))
+    if alpha == 0 and like_product:
+        product = _unheard(product, product.new_zeros(tuple(product.shape)))
+    elif alpha != 1:
+        product = mul(product, real_factor("addmm", alpha, product))
     if beta == 0:
-        return (
-            product
-            if not recording(input)
-            else where(wrap(np.zeros((), bool, like=input.array)), mul(input, 0), product)
-        )
+        return _unheard(input, product)
     input = input if beta == 1 else mul(input, real_factor("addmm", beta, product))
     return add(product, input) if like_product else add(input, product)
