@@ -10,6 +10,7 @@ from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
+from metagrad.kernels.copying import reshaped
 from metagrad.kernels.matmul import product, transposed
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import BOOL, refuse
@@ -49,17 +50,17 @@ class Linear(Function):
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
         self.save(x if self.needs[1] else None, w if self.needs[0] else None)
         self.shape_in = x.shape
-        z = product(x.reshape(_rows(x)) if x.ndim > 2 else x, w.T, b)
+        z = product(reshaped(x, _rows(x)) if x.ndim > 2 else x, w.T, b)
         return z.reshape(*x.shape[:-1], w.shape[0]) if x.ndim > 2 else z
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, w = self.saved
         grad_x = grad_w = grad_b = None
-        rows = grad.reshape(_rows(grad))
+        rows = reshaped(grad, _rows(grad))
         if self.needs[0]:
             grad_x = product(rows, conj(w)).reshape(self.shape_in)
         if self.needs[1]:
-            grad_w = product(transposed(rows), conj(x).reshape(_rows(x)))
+            grad_w = product(transposed(rows), reshaped(conj(x), _rows(x)))
         if self.needs[2]:
             grad_b = rows.sum(axis=0)
         return grad_x, grad_w, grad_b
