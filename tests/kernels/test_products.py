@@ -97,7 +97,7 @@ def test_rows_and_depths_may_begin_anywhere(compiled):
     add = products.add_columns if compiled else products.Tile(5).function
     more = () if compiled else (0,)
     by_rows, by_depths, panel = np.zeros((5, width)), np.zeros((5, width)), rng.standard_normal((9, width))
-    add(flat, starts, None, *more, 2, 9, panel, None, by_rows, 0)
+    add(flat, starts, None, *more, 2, 9, panel[2:], None, by_rows, 0)
     np.testing.assert_allclose(by_rows, np.stack([flat[s + 2 : s + 9] for s in starts]) @ panel[2:], rtol=1e-12)
     x = rng.standard_normal((5, 5))
     add(x, None, None, *more, 1, 5, flat, starts, by_depths, 0)
@@ -111,11 +111,11 @@ def test_elements_of_a_row_may_be_apart(compiled, vectors):
     flat, starts, steps = rng.standard_normal(200), np.arange(3, 113, 11), np.array([5, 0, 71, 30])
     panel, out = rng.standard_normal((4, width)), np.ones((10, width + 1))
     if not compiled:
-        products.Tile(10, vectors).function(flat, starts, steps, 0, 1, 4, panel, None, out, 1)
+        products.Tile(10, vectors).function(flat, starts, steps, 0, 1, 4, panel[1:], None, out, 1)
     elif vectors == 1:
-        products.add_narrow_columns(flat, starts, steps, 1, 4, panel, out, 1)
+        products.add_narrow_columns(flat, starts, steps, 1, 4, panel[1:], out, 1)
     else:
-        products.add_columns(flat, starts, steps, 1, 4, panel, None, out, 1)
+        products.add_columns(flat, starts, steps, 1, 4, panel[1:], None, out, 1)
     expected = flat[starts[:, None] + steps[1:]] @ panel[1:]
     np.testing.assert_allclose(out, np.concatenate([np.ones((10, 1)), 1 + expected], 1), rtol=1e-12)
 
@@ -195,7 +195,8 @@ def test_a_square_is_turned_as_it_says(dtype):
     numba.njit(lambda w, panel: instruction(w, 5, 2, panel))(w, panels[0])
     turned.function(w, 5, 2, panels[1])
     assert panels[0].tobytes() == panels[1].tobytes()
-    assert panels[0][5].tolist() == w[5, 2 : width + 2].tolist() and (panels[0][:5] == -1).all()
+    lanes = matrix_products.lanes_of(np.dtype(dtype))
+    assert panels[0][0].tolist() == w[5, 2 : width + 2].tolist() and (panels[0][lanes:] == -1).all()
 
 
 @pytest.mark.skipif(not available(), reason="needs Numba")

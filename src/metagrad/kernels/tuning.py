@@ -256,6 +256,8 @@ MANY_WORTH = 1 << 22
 MANY_COST = 8
 # Rows of a panel of a compiled product that are used for all rows of the first matrix, one after the other: they stay in the cache.
 PRODUCT_DEPTH = 256
+# Panels that are filled together, so that memory is read in order.
+PRODUCT_PANELS = 8
 
 # ------------------------------------------------ convolution, pooling, attention
 

@@ -100,9 +100,9 @@ def _add(
 ) -> None:
     """out += (what rows and steps see) @ panel, for a panel of two registers or of one."""
     if panel.shape[1] == lanes:
-        add_narrow_columns(flat, rows, steps, first, last, panel, out, j)
+        add_narrow_columns(flat, rows, steps, first, last, panel[first:last], out, j)
     else:
-        add_columns(flat, rows, steps, first, last, panel, None, out, j)
+        add_columns(flat, rows, steps, first, last, panel[first:last], None, out, j)
 
 
 @native

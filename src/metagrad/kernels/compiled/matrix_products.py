@@ -21,7 +21,7 @@ from metagrad.kernels.compiled.atomic import carray, pointer
 from metagrad.kernels.compiled.compiler import Native, native
 from metagrad.kernels.compiled.products import add_columns, register_bytes
 
-_DEPTH = tuning.PRODUCT_DEPTH
+_DEPTH, _PANELS = tuning.PRODUCT_DEPTH, tuning.PRODUCT_PANELS
 
 
 @native
@@ -92,32 +92,43 @@ def _copy(a: Array, b: Array) -> None:
 def add(x: Array, w: Array, out: Array, start: int, stop: int, width: int) -> None:
     """out += x w in columns ``start`` to ``stop``."""
     depth, whole = len(w), start + (stop - start) // width * width
-    panel, rest = np.empty((depth, width), out.dtype), np.zeros((len(out) if whole < stop else 0, width), out.dtype)
+    panels = np.empty((_PANELS, min(depth, _DEPTH), width), out.dtype)
+    rest = np.zeros((len(out) if whole < stop else 0, width), out.dtype)
     for first in range(0, depth, _DEPTH):
         last = min(first + _DEPTH, depth)
-        for j in range(start, whole, width):
-            _fill(panel, w, first, last, j, width)
-            add_columns(x, None, None, first, last, panel, None, out, j)
-        if whole < stop:
-            _fill(panel, w, first, last, whole, stop - whole)
-            add_columns(x, None, None, first, last, panel, None, rest, 0)
+        for begin in range(start, stop, _PANELS * width):
+            count = min(_PANELS, (stop - begin + width - 1) // width)
+            _fill(panels[:count], w, first, last, begin, stop)
+            for p in range(count):
+                j = begin + p * width
+                if j < whole:
+                    add_columns(x, None, None, first, last, panels[p], None, out, j)
+                else:
+                    add_columns(x, None, None, first, last, panels[p], None, rest, 0)
     for b in range(len(rest)):
         for j in range(whole, stop):
             out[b, j] += rest[b, j - whole]
 
 
 @native
-def _fill(panel: Array, w: Array, first: int, last: int, j: int, columns: int) -> None:
-    """Columns j and following of w (K, C), rows first to last, at the beginning of the panel's rows, and zeros after them."""
-    k, lanes = first, panel.shape[1] // 2
-    if columns == panel.shape[1] and w.strides[0] == w.itemsize:  # each column of w side by side
-        while k + lanes <= last:
-            turned(w, k, j, panel)
-            k += lanes
-    while k < last:
-        _copy(panel[k, :columns], w[k, j : j + columns])
-        panel[k, columns:] = 0
-        k += 1
+def _fill(panels: Array, w: Array, first: int, last: int, begin: int, stop: int) -> None:
+    """Rows first to last of w (K, C), in columns from ``begin`` on, into panels (P, K, W), and zeros beyond column ``stop``.
+
+    A row goes into all panels at once: so memory is read in order, which is how it is read ahead of its use.
+    """
+    count, _, width = panels.shape
+    lanes, stands = width // 2, w.strides[0] == w.itemsize  # each column of w side by side
+    turning = min(count, (stop - begin) // width) if stands else 0
+    squares = (last - first) // lanes * lanes
+    for k in range(last - first):
+        if k < squares and k % lanes == 0:
+            for p in range(turning):
+                turned(w, first + k, begin + p * width, panels[p, k:])
+        for p in range(turning if k < squares else 0, count):
+            j = begin + p * width
+            here = min(width, stop - j)
+            _copy(panels[p, k, :here], w[first + k, j : j + here])
+            panels[p, k, here:] = 0
 
 
 # ------------------------------------------------ squares of a matrix, turned
@@ -129,7 +140,7 @@ def lanes_of(dtype: Any) -> int:
 
 
 class Turned(Native):
-    """``turned(w, k, j, panel)``: rows k, k + 1, …, as many as a vector has numbers, of a panel (K, W) become those of
+    """``turned(w, k, j, panel)``: the first rows of a panel (K, W), as many as a vector has numbers, become rows k, k + 1, … of
     w[:, j : j + W]; w (K, C), each of its columns side by side in memory.
     """
 
@@ -137,8 +148,8 @@ class Turned(Native):
         self._compiled = None
 
         def turned(w: Array, k: int, j: int, panel: Array) -> None:
-            here = slice(k, k + lanes_of(panel.dtype))
-            panel[here] = w[here, j : j + panel.shape[1]]
+            lanes = lanes_of(panel.dtype)
+            panel[:lanes] = w[k : k + lanes, j : j + panel.shape[1]]
 
         self.function = turned
 
@@ -182,7 +193,7 @@ def _emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             rows.append(builder.load(at(w, k, further(j, column + c))))
             rows[-1].align = size
         for i, row in enumerate(_exchanged(builder, rows)):
-            builder.store(row, at(panel, further(k, i), ir.Constant(index, column))).align = size
+            builder.store(row, at(panel, ir.Constant(index, i), ir.Constant(index, column))).align = size
     return context.get_dummy_value()
 
 

@@ -6,6 +6,8 @@ multiplies it with one number of each row of the first. So of two numbers read, 
 libraries do (Goto and van de Geijn 2008). They must first copy the second matrix into panels, at each call, which for few rows
 takes longer than the product. A recurrent layer multiplies with one matrix at every step: here it is copied once.
 
+While a tile is computed, memory sends what the next one reads of the first matrix, and the results that it adds to.
+
 Each result is a sum in the order of k, whatever the number of rows: a sequence's values do not depend on its batch.
 """
 
@@ -61,7 +63,7 @@ def panels(w: Array, vectors: int = 2) -> Array:
 
 class Tile(Native):
     """``tile(x, rows, steps, i, first, last, panel, depths, out, j)``: for so many rows from i on, and a panel's columns from j
-    on, out += x[:, first:last] panel[first:last]; x (B, K) of any strides, panel (K, W), out (B, C) with its columns side by side.
+    on, out += x[:, first:last] panel; x (B, K) of any strides, panel (last − first, W), out (B, C) with its columns side by side.
 
     With ``rows`` (B), x is flat, and its row b begins at rows[b]; with ``steps`` (K), too, element k of a row is steps[k] further.
     With ``depths`` (K), the panel is flat, and its row k begins at depths[k]. A panel is as wide as so many vector registers.
@@ -86,7 +88,9 @@ class Tile(Native):
             further = np.arange(first, last) if steps is None else steps[first:last]
             left = x[here, first:last] if rows is None else x[rows[here, None] + further]
             right = (
-                panel[first:last] if depths is None else np.stack([panel[d : d + width] for d in depths[first:last]])
+                panel[: last - first]
+                if depths is None
+                else np.stack([panel[d : d + width] for d in depths[first:last]])
             )
             out[here, j : j + width] += left @ right
 
@@ -128,6 +132,9 @@ def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, 
     vector, index = ir.VectorType(number, lanes), context.get_value_type(signature.args[3])
     zero, undefined = ir.Constant(vector, [0.0] * lanes), ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    reads_ahead = (
+        rows is None and count == 8 and x_type.layout != "F"
+    )  # of xᵀ the next rows are mostly in the same lines
 
     def at(array: Any, starts: Any, row: Any, column: Any) -> Any:
         """The address of an element: in bytes from that of its row, which so is computed once, outside the loop."""
@@ -149,13 +156,33 @@ def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, 
         found.align = size
         return found
 
+    def fetch(address: Any) -> None:
+        """Have the line of the cache with this address loaded, as it will be read soon."""
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        builder.call(function, [builder.bitcast(address, byte), *(ir.Constant(number, n) for n in (0, 3, 1))])
+
+    def fetch_next(k: Any) -> None:
+        """At step k, a part of what the next tile reads of x: each of its rows has its turn."""
+        done = builder.sub(k, first)
+        turn = builder.and_(done, ir.Constant(index, count - 1))
+        below = builder.add(i, builder.add(turn, ir.Constant(index, count)))
+        fetch(at(x, None, below, builder.sub(k, turn)))
+
     def add_rows(rows_down: list[Any]) -> None:
         """What the tile adds to some rows."""
+        for row in rows_down:
+            there = at(out, None, row, j)
+            for v in range(vectors):
+                fetch(part(there, v))
         sums = [
             [cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in rows_down
         ]  # which LLVM keeps in registers
         with cgutils.for_range_slice(builder, first, last, ir.Constant(index, 1)) as (k, _):
-            row_of_panel = at(panel, depths, k, ir.Constant(index, 0))
+            if reads_ahead:
+                fetch_next(k)
+            row_of_panel = at(panel, depths, builder.sub(k, first) if depths is None else k, ir.Constant(index, 0))
             columns = [loaded(part(row_of_panel, v)) for v in range(vectors)]
             step = k if steps is None else builder.load(builder.gep(steps.data, [k]))
             for row, results in zip(rows_down, sums, strict=True):
@@ -190,11 +217,11 @@ def add_product(x: Array, u: Array, out: Array) -> None:
     for first in range(0, depth, _DEPTH):
         last = min(first + _DEPTH, depth)
         for p in range(whole):
-            add_columns(x, None, None, first, last, u[p], None, out, p * width)
+            add_columns(x, None, None, first, last, u[p, first:last], None, out, p * width)
     if whole < len(u):
         rest = np.zeros((len(x), width), out.dtype)
         for first in range(0, depth, _DEPTH):
-            add_columns(x, None, None, first, min(first + _DEPTH, depth), u[whole], None, rest, 0)
+            add_columns(x, None, None, first, min(first + _DEPTH, depth), u[whole, first:], None, rest, 0)
         for b in range(len(x)):
             for j in range(whole * width, out.shape[1]):
                 out[b, j] += rest[b, j - whole * width]
