@@ -7,7 +7,7 @@ import pytest
 
 import metagrad
 from metagrad.kernels import tuning
-from metagrad.kernels.compiled import choice, pointwise
+from metagrad.kernels.compiled import atomic, choice, pointwise
 
 pytest.importorskip("numba")
 
@@ -202,3 +202,18 @@ def test_remainders_where_few_quotients_are_large(name, shape):
     if x.shape == y.shape:  # in place, where what is read is written over
         z = metagrad.from_numpy(x.copy())
         np.testing.assert_array_equal(getattr(z, f"{name}_")(metagrad.from_numpy(y)).numpy(), found)
+
+
+def test_what_waits_for_memory_takes_256_bits():
+    import numba
+
+    step = atomic.narrow.compiled()
+
+    def negative(x, y):
+        step()
+        for i in range(len(x)):
+            y[i] = -x[i]
+
+    made = numba.njit("void(float32[::1], float32[::1])")(negative)
+    assert '"prefer-vector-width"="256"' in made.inspect_llvm(made.signatures[0])
+    assert pointwise.relu.streams and not pointwise.gelu.streams

@@ -25,7 +25,7 @@ import numpy as np
 
 from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.atomic import pointer
+from metagrad.kernels.compiled.atomic import narrow, pointer
 from metagrad.kernels.compiled.compiler import Native, compiling, kept, linked
 
 _A_FLOAT, _AN_INT = struct.Struct("d"), struct.Struct("q")
@@ -105,12 +105,21 @@ def around(loop: Native, text: str, name: str) -> int:
 
     function = loop.function
     scope = {"loop": numba.njit(inline="always")(linked(function))}
-    return at_address(text, scope, name, function.__code__.co_filename, function.__module__, loop.fastmath)
+    code = function.__code__
+    return at_address(text, scope, name, code.co_filename, function.__module__, loop.fastmath, loop.streams)
 
 
-def at_address(text: str, scope: dict[str, Any], name: str, file: str, module: str, fastmath: set[str]) -> int:
-    """Where the function ``entry`` that a text defines is, once compiled; kept on disk under a name, as if it stood in a file."""
+def at_address(
+    text: str, scope: dict[str, Any], name: str, file: str, module: str, fastmath: set[str], streams: bool
+) -> int:
+    """Where the function ``entry`` that a text defines is, once compiled; kept on disk under a name, as if it stood in a file.
+
+    streams: it waits for memory rather than for its arithmetic.
+    """
     import numba
+
+    if streams:
+        scope, text = {**scope, "narrow": narrow.compiled()}, text.replace("\n", "\n    narrow()\n", 1)
 
     names: dict[str, Any] = {kind: getattr(numba, kind) for kind in ("carray", *NAMES.values())}
     names |= {**scope, "pointer": pointer.compiled()}

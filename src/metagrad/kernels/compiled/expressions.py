@@ -176,3 +176,7 @@ FUNCTIONS: dict[str, Any] = {
     "larger": larger, "smaller": smaller, "larger_number": larger_number, "smaller_number": smaller_number,
     "to_half": to_half, "from_half": from_half, "to_bfloat16": to_bfloat16, "from_bfloat16": from_bfloat16,
 }  # fmt: skip
+LIGHT = {
+    "larger", "smaller", "larger_number", "smaller_number", "with_sign_of", "to_half", "from_half", "to_bfloat16", "from_bfloat16",
+}  # fmt: skip
+"""Those that are an instruction or a few."""

@@ -30,9 +30,10 @@ import numpy as np
 from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.compiled.entries import NAMES, Work, address_of, at_address, bits_of, same_places
-from metagrad.kernels.compiled.expressions import CURVES, FUNCTIONS, RARE, SPECIAL, converts_halves, text_of
+from metagrad.kernels.compiled.expressions import CURVES, FUNCTIONS, LIGHT, RARE, SPECIAL, converts_halves, text_of
 
 _BLOCK = 1024  # elements that are looked at for rare arguments, and then worked on while the cache has them
+_SHORT = 8  # lines of a formula up to which it waits for memory, if no line is a function of many steps
 _ARGUMENTS = r"\w+(?:\(\w+\))?(?:, \w+(?:\(\w+\))?)*"  # variables, some of them cast
 EXACT = 2**53  # of integers up to here float64 has all
 ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row
@@ -78,7 +79,10 @@ def _compiled(program: Program, same: tuple[int, ...]) -> int:
     text = printed(program, same)
     name = f"formula_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     used = {name: function.compiled() for name, function in FUNCTIONS.items() if f"{name}(" in text}
-    return at_address(text, {"np": np, **used}, name, __file__, __name__, set())  # bit for bit what NumPy computes
+    streams = len(program.lines) <= _SHORT and used.keys() <= LIGHT
+    return at_address(
+        text, {"np": np, **used}, name, __file__, __name__, set(), streams
+    )  # bit for bit what NumPy computes
 
 
 def printed(program: Program, same: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.compiler import native, native_stream
 from metagrad.kernels.compiled.picking import copy
 from metagrad.kernels.compiled.transcendental import erf, exp, expm1, log1p, tanh
 from metagrad.kernels.compiled.transcendental import sigmoid as logistic
@@ -26,7 +26,7 @@ def sigmoid(x: Array, y: Array) -> None:
         y[i] = logistic(x[i])
 
 
-@native
+@native_stream
 def sigmoid_backward(y: Array, g: Array, out: Array) -> None:
     """g y (1 − y)."""
     one = y.dtype.type(1)
@@ -34,7 +34,7 @@ def sigmoid_backward(y: Array, g: Array, out: Array) -> None:
         out[i] = g[i] * (y[i] * (one - y[i]))
 
 
-@native
+@native_stream
 def relu(x: Array, y: Array) -> None:
     """y = x, or 0 where x < 0."""
     zero = x.dtype.type(0)
@@ -43,7 +43,7 @@ def relu(x: Array, y: Array) -> None:
         y[i] = zero if v < zero else v
 
 
-@native
+@native_stream
 def relu_backward(y: Array, g: Array, out: Array) -> None:
     """g, or 0 where y ≤ 0."""
     zero = y.dtype.type(0)
@@ -52,7 +52,7 @@ def relu_backward(y: Array, g: Array, out: Array) -> None:
         out[i] = zero if y[i] <= zero else d
 
 
-@native
+@native_stream
 def leaky_relu(x: Array, y: Array, slope: np.float32) -> None:
     """y = x where x > 0, else s x."""
     for i in range(len(x)):
@@ -61,7 +61,7 @@ def leaky_relu(x: Array, y: Array, slope: np.float32) -> None:
         y[i] = v if v > 0 else below
 
 
-@native
+@native_stream
 def leaky_relu_backward(x: Array, g: Array, out: Array, slope: np.float32) -> None:
     """g where x > 0, else s g."""
     for i in range(len(x)):
@@ -70,7 +70,7 @@ def leaky_relu_backward(x: Array, g: Array, out: Array, slope: np.float32) -> No
         out[i] = d if x[i] > 0 else below
 
 
-@native
+@native_stream
 def hardtanh(x: Array, y: Array, low: np.float32, high: np.float32) -> None:
     """y = x limited to [low, high]."""
     for i in range(len(x)):
@@ -79,7 +79,7 @@ def hardtanh(x: Array, y: Array, low: np.float32, high: np.float32) -> None:
         y[i] = high if v > high else v
 
 
-@native
+@native_stream
 def hardtanh_backward(x: Array, g: Array, out: Array, low: np.float32, high: np.float32) -> None:
     """g, or 0 where x ≤ low or x ≥ high."""
     zero = x.dtype.type(0)
@@ -89,7 +89,7 @@ def hardtanh_backward(x: Array, g: Array, out: Array, low: np.float32, high: np.
         out[i] = zero if x[i] >= high else d
 
 
-@native
+@native_stream
 def hardswish(x: Array, y: Array) -> None:
     """y = x · min(max(x + 3, 0), 6) / 6."""
     zero, three, six = x.dtype.type(0), x.dtype.type(3), x.dtype.type(6)
@@ -100,7 +100,7 @@ def hardswish(x: Array, y: Array) -> None:
         y[i] = x[i] * v / six
 
 
-@native
+@native_stream
 def hardswish_backward(x: Array, g: Array, out: Array) -> None:
     """0 up to −3, g (x / 3 + ½) between, g from 3."""
     half, third, three, zero = x.dtype.type(0.5), x.dtype.type(1 / 3), x.dtype.type(3), x.dtype.type(0)
