@@ -132,6 +132,32 @@ def cases(lib):
             lambda: lib.set_deterministic_debug_mode("x"),
             "expected one of `default`, `warn`, `error`, but got x",
         ),
+        "no sizes to expand to": (lambda: x.expand(), 'missing 1 required positional arguments: "size"'),
+        "no order of dimensions": (lambda: x.permute(), 'missing 1 required positional arguments: "dims"'),
+        "no counts": (lambda: x.repeat(), 'missing 1 required positional arguments: "repeats"'),
+        "nothing to turn round": (lambda: x.flip(), r'flip\(\) missing 1 required positional arguments: "dims"'),
+        "softmax along nothing": (
+            lambda: lib.softmax(x, dtype=lib.float64),
+            r'softmax\(\) missing 1 required positional arguments: "dim"',
+        ),
+        "softmax of integers": (lambda: x.long().softmax(0), "\"softmax_kernel_impl\" not implemented for 'Long'"),
+        "a mean of masks": (lambda: (x > 0).scatter_reduce(0, x.long(), x > 0, "mean"), "not implemented for 'Bool'"),
+        "uniform integers": (lambda: lib.rand(2, dtype=lib.int32), "\"check_uniform_bounds\" not implemented for 'Int'"),
+        "exponential integers": (
+            lambda: x.long().exponential_(),
+            "Exponential distribution is a continuous probability distribution. dtype must be",
+        ),
+        "integers of Cauchy": (
+            lambda: x.long().cauchy_(),
+            "Cauchy distribution is a continuous probability distribution. dtype must be a floating",
+        ),
+        "an offset": (lambda: lib.Generator().get_offset(), "CPU Generator does not use offset"),
+        "a tensor of a fraction": (lambda: lib.Tensor(2.5), r"new\(\): data must be a sequence \(got float\)"),
+        "a tensor of nothing": (lambda: lib.Tensor(None), r"new\(\): data must be a sequence \(got NoneType\)"),
+        "a byte below zero": (
+            lambda: lib.linspace(-256, 0, 2, dtype=lib.uint8),
+            "value cannot be converted to type uint8_t without overflow",
+        ),
     }  # fmt: skip
 
 

@@ -112,6 +112,8 @@ CASES = {
     ),
     "a copy of columns": (lambda lib: copy(lib.arange(4).reshape(2, 2).T).tolist(), [[0, 2], [1, 3]]),
     "set to its own part": (set_to_a_part, [1.0, 2.0, 3.0]),
+    "bytes that wrap around": (lambda lib: lib.linspace(-3, 8, 5, dtype=lib.uint8).tolist(), [253, 191, 130, 69, 8]),
+    "a tensor's own dtype": (lambda lib: both(lib.Tensor(lib.tensor([1, 2], dtype=lib.int32))), ("int32", [1, 2])),
     "the address of nothing": (lambda lib: lib.empty(0).data_ptr(), 0),
     "a complex number stored": (lambda lib: both(stored(lib)), ("bool", [True, False])),
     "filled with a complex number": (

@@ -20,6 +20,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import later
 from metagrad.base.naming import ShownName, is_own, renamed
 from metagrad.base.results import Results
+from metagrad.base.warning import warn_once
 from metagrad.compat.replacing import replace, replace_held
 from metagrad.ops.create.from_data import tensor
 from metagrad.tensors.tensor import Tensor
@@ -122,7 +123,13 @@ def handled(func: Any, relevant: list[Any], args: Any, kwargs: Any) -> Any:
         if result is not NotImplemented:
             return result
     for x in relevant:
-        result = type(x).__torch_function__(func, types, args, kwargs)
+        asked = x.__torch_function__
+        if getattr(asked, "__self__", None) is x:
+            warn_once(
+                "Defining your `__torch_function__` as a plain method is deprecated and will be an error in future, please define "
+                "it as a classmethod."
+            )
+        result = asked(func, types, args, kwargs)
         if result is not NotImplemented:
             return result
     refused = "\n".join(

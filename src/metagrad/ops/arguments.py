@@ -125,6 +125,8 @@ def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
 def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any, ...]:
     """The arguments of a function that takes ``f(2, 3)``, ``f((2, 3))`` or, by its name, ``f(name=(2, 3))``."""
     if not named:
+        if not args:
+            raise TypeError(f'missing 1 required positional arguments: "{name}"')
         return args
     if args or set(named) != {name}:
         raise TypeError(f"expected either ints or {name}=, got {len(args)} arguments and {sorted(named)}")

@@ -22,7 +22,7 @@ from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
 from metagrad.ops.index.misfits import warn_of_repeats
-from metagrad.ops.operands import as_tensor
+from metagrad.ops.operands import as_tensor, need_tensors
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.chunked import is_large
 from metagrad.ops.pointwise.destination import result_into
@@ -285,6 +285,7 @@ def map2_(input: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any
 
 def _mapped(name: str, input: Tensor, others: tuple[Tensor, ...], call: Callable[..., Any]) -> Tensor:
     """Each element replaced by what a function of it, and of those in its place in other tensors, returns."""
+    need_tensors(name, other=others[0] if others else input)
     for x in (input, *others):
         if x.requires_grad:
             raise RuntimeError(

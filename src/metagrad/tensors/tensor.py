@@ -71,7 +71,11 @@ class Tensor(Methods):
             source = creation.empty(data, *more, dtype=dtype, device=device)
         elif data.__class__ is Size:
             source = creation.empty(*data, dtype=dtype, device=device)
+        elif isinstance(data, Variable) and dtype is None and device is None:
+            source = data.detach()  # type: ignore[attr-defined]
         else:
+            if data is None or isinstance(data, (float, complex)):
+                raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
             numbers = data.array if isinstance(data, Variable) else data
             source = from_data.tensor(
                 numbers, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device

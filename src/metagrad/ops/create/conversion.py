@@ -147,14 +147,14 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
     return cast_to(input, other.dtype) if is_on_gpu(input.array) == is_on_gpu(other.array) else to(input, other)
 
 
-def cpu(input: Tensor) -> Tensor:
+def cpu(input: Tensor, memory_format: memory_format | None = None) -> Tensor:
     """The tensor in the CPU's memory.
 
     >>> import metagrad
     >>> metagrad.tensor([1, 2]).cpu().device
     device(type='cpu')
     """
-    return to(input, "cpu")
+    return to(input, "cpu", memory_format=memory_format)
 
 
 def cuda(input: Tensor, device: DeviceLike = None, non_blocking: bool = False) -> Tensor:

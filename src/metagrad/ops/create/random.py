@@ -77,6 +77,10 @@ class Generator:
         """The seed of this stream."""
         return self._seed
 
+    def get_offset(self) -> int:
+        """Generators of the CPU have none: raises RuntimeError."""
+        raise RuntimeError(f"{self.device.type.upper()} Generator does not use offset")
+
     def clone_state(self) -> Generator:
         """A generator that goes on from where this one stands, on its own."""
         return Generator(self.device).set_state(self.get_state())

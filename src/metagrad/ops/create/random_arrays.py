@@ -75,7 +75,7 @@ def where_to(device: DeviceLike) -> Device:
     return get_default_device() if device is None else Device(device)
 
 
-def continuous(dtype: DTypeLike) -> dtypes.dtype:
+def continuous(dtype: DTypeLike, kernel: str = "normal_kernel_cpu") -> dtypes.dtype:
     """The dtype of floating-point random numbers, checked; None: the default.
 
     Raises RuntimeError for integers and bools.
@@ -86,16 +86,21 @@ def continuous(dtype: DTypeLike) -> dtypes.dtype:
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if kind.category < 2:
         raise NotImplementedError(
-            f"\"normal_kernel_cpu\" not implemented for '{dtypes.scalar_name(kind)}': random numbers of this distribution are "
+            f"\"{kernel}\" not implemented for '{dtypes.scalar_name(kind)}': random numbers of this distribution are "
             "floating-point: use randint"
         )
     return kind
 
 
-def real_numbers(name: str, x: Tensor) -> dtypes.dtype:
+def real_numbers(name: str, x: Tensor, distribution: str = "") -> dtypes.dtype:
     """The dtype of a tensor to be filled with random numbers that are real.
 
     Raises NotImplementedError for complex numbers, integers and bools.
     """
+    if distribution and x.dtype.category < 2:
+        raise NotImplementedError(
+            f"{distribution} distribution is a continuous probability distribution. dtype must be a floating point but you "
+            f"specified {dtypes.scalar_name(x.dtype)}"
+        )
     refuse(name, x, "c")
     return continuous(x.dtype)

@@ -132,7 +132,7 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
     median, sigma = float(median), float(sigma)
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    real_numbers("cauchy_", input)
+    real_numbers("cauchy_", input, "Cauchy")
     return _fill(input, _drawn(input, _source(input, generator).standard_cauchy) * sigma + median)
 
 
@@ -147,7 +147,7 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
     """
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    real_numbers("exponential_", input)
+    real_numbers("exponential_", input, "Exponential")
     stream = _source(input, generator)
     return _fill(input, _drawn(input, lambda shape: stream.exponential(1 / lambd, shape)))
 

@@ -18,6 +18,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.ramps import ramp
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.dtype_checks import unsupported
+from metagrad.ops.fitting import overflow
 
 __all__ = ["arange", "linspace", "logspace", "range"]
 
@@ -119,9 +120,9 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
     if kind.category == 1:
         bounds = np.iinfo(kind.dtype)
         for value in (first, last):
-            if not bounds.min <= value <= bounds.max:
-                raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
-        first, last = int(first), int(last)
+            if not (bounds.min or -bounds.max) <= value <= bounds.max:  # below zero, bytes wrap around
+                raise overflow(kind, value)
+        first, last = (int(np.asarray(int(value)).astype(kind.dtype)) for value in (first, last))
     exponents = name == "logspace" and not kind.is_complex
     return _spaced(first, last, steps, dtypes.float64 if exponents else kind), kind
 

@@ -41,7 +41,9 @@ def rand(
     >>> x.shape, bool(((x >= 0) & (x < 1)).all())
     (metagrad.Size([2, 3]), True)
     """
-    return as_array(uniform_array(extents(size, named), continuous(dtype), generator, where_to(device)))
+    return as_array(
+        uniform_array(extents(size, named), continuous(dtype, "check_uniform_bounds"), generator, where_to(device))
+    )
 
 
 @factory
@@ -184,7 +186,11 @@ def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     metagrad.float64
     """
     return _drawn_like(
-        lambda shape, kind, given, where, _: uniform_array(shape, continuous(kind), given, where), input, **options
+        lambda shape, kind, given, where, _: uniform_array(
+            shape, continuous(kind, "check_uniform_bounds"), given, where
+        ),
+        input,
+        **options,
     )
 
 

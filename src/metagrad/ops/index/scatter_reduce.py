@@ -97,8 +97,8 @@ def _check_reduce(name: str, x: Tensor, reduce: str, allowed: tuple[str, ...]) -
             if name == "index_reduce"
             else f"reduce argument must be either {names}, got {reduce}."
         )
-    if reduce in ("amax", "amin") and x.dtype.is_complex:  # which have no order
-        raise unsupported(name, x.dtype)
+    if reduce in ("amax", "amin") and x.dtype.is_complex or reduce == "mean" and x.array.dtype.kind == "b":
+        raise unsupported(name, x.dtype)  # no order, and no halves
 
 
 @takes_exact_out

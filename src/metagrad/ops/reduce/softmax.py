@@ -131,12 +131,13 @@ class CrossEntropy(Function):
 
 def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DTypeLike) -> Tensor:
     ndim = input.array.ndim
-    if dim is None:  # PyTorch's old rule for callers that do not say
-        dim = 0 if ndim in (0, 1, 3) else 1
+    if dim is None:
+        raise TypeError('softmax() missing 1 required positional arguments: "dim"')
     axis = dimension(dim, ndim)
     if dtype is None and not input.array.size:
         return clone(input)  # of any dtype, in PyTorch
-    x = floats(op.__name__, input if dtype is None else cast_to(input, dtypes.of(dtype)))
+    kernel = "softmax_kernel_impl" if op is Softmax else "log_softmax_kernel_impl"
+    x = floats(kernel, input if dtype is None else cast_to(input, dtypes.of(dtype)))
     return op.apply(x, axis=axis) if ndim else named(op.apply(x.unsqueeze(0), axis=0).squeeze(0), op.__name__)
 
 

@@ -56,6 +56,8 @@ def flip(input: Tensor, *args: int | Sequence[int], dims: Dims = None, axis: Dim
     tensor([3, 2, 1])
     """
     named = dims if axis is None else axis
+    if named is None and not args:
+        raise TypeError('flip() missing 1 required positional arguments: "dims"')
     order = shape_of(args if named is None else (named,))
     return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
 
