@@ -42,6 +42,22 @@ def test_halves():
     np.testing.assert_array_equal(metagrad.from_numpy(x).bfloat16().float().numpy(), copying.copied(expected, x.dtype))
 
 
+def test_halves_by_their_bits():
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = np.sort(halves[np.isfinite(halves)]).astype(np.float32)
+    between = (finite[1:] + finite[:-1]) / 2  # exact
+    bits = RNG.integers(0, 1 << 32, 10_000, dtype=np.uint32).view(np.float32)
+    up, down = np.nextafter(between, np.float32(np.inf)), np.nextafter(between, np.float32(-np.inf))
+    for x in (finite, between, up, down, np.clip(bits, -65519, 65519), bits, numbers().reshape(-1)):
+        with np.errstate(all="ignore"):
+            expected, found = x.astype(np.float16), np.empty(len(x), np.float16)
+            copying.narrow(found, x)
+        np.testing.assert_array_equal(found.view(np.uint16), expected.view(np.uint16))
+    single = np.empty(len(halves), np.float32)
+    copying.widen(single, halves)
+    np.testing.assert_array_equal(single.view(np.uint32), halves.astype(np.float32).view(np.uint32))
+
+
 @pytest.mark.parametrize("of", KINDS)
 @pytest.mark.parametrize("to", KINDS)
 def test_every_dtype_from_every_other(of, to):

@@ -31,6 +31,11 @@ _MAGNITUDE = np.int16(0x7FFF)  # a half's bits without the sign
 _NOT_FINITE = 0x7C00  # from these on it is infinite or nan
 _MOVED = np.int32(-0x70002000)  # the bits that a half fills after 13 others; the sign was repeated
 _BIAS = np.float32(2.0**112)
+# Of float32 numbers as halves: what is no sign; from where on they are infinite; the digits that are left out; the last one that
+# stays; what rounds, with the exponent's bias; and the bits and the value of the smallest number that has all of a half's digits.
+_SIZE, _TOO_LARGE, _DIGITS, _LAST = np.int32(0x7FFFFFFF), 0x477FF000, np.int32(13), np.int32(1)
+_ROUNDING, _LEAST_NORMAL, _LEAST = np.int32(0xFFF - (112 << 23)), 113 << 23, np.float32(2.0**-14)
+_HALF, _BITS_OF_HALF = np.float32(0.5), np.int32(0x3F000000)
 _HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}
 
 
@@ -169,12 +174,12 @@ def _in_chunks(y: Array, x: Array) -> bool:
 
     strips = _strips(y, x)
 
-    widens = x.dtype == np.float16 and y.dtype == np.float32
+    by_bits = {("e", "f"): widen, ("f", "e"): narrow}.get((x.dtype.char, y.dtype.char))
 
     def work(chunk: slice) -> None:
         to, of = y[(*before, chunk)], x[(*before, chunk)]
-        if widens and to.flags.c_contiguous and of.flags.c_contiguous:
-            _widen(to.reshape(-1), of.reshape(-1))
+        if by_bits and to.flags.c_contiguous and of.flags.c_contiguous:
+            by_bits(to.reshape(-1), of.reshape(-1))
             return
         for strip in strips if axis < y.ndim - 1 else [slice(None)]:
             np.copyto(to[..., strip], of[..., strip], casting="unsafe")
@@ -183,7 +188,7 @@ def _in_chunks(y: Array, x: Array) -> bool:
     return True
 
 
-def _widen(y: Array, x: Array) -> None:
+def widen(y: Array, x: Array) -> None:
     """Halves x as float32 y, by their bits: sign, exponent and digits are moved to their places, and 2¹¹² makes up for the bias."""
     for block in cut(len(x), tuning.WIDENED_BLOCK):
         half, single = x[block].view(np.int16), y[block]
@@ -194,6 +199,35 @@ def _widen(y: Array, x: Array) -> None:
         np.left_shift(half, np.int32(13), out=bits)
         bits &= _MOVED
         single *= _BIAS
+
+
+def narrow(y: Array, x: Array) -> None:
+    """float32 numbers x as halves y, by their bits: rounded to 10 digits, to even where two are as near.
+
+    Numbers below 2⁻¹⁴, of which a half has fewer digits, are rounded to multiples of 2⁻²⁴ by what is added, ½; what comes of
+    the other way is never larger there, and never smaller elsewhere.
+    """
+    for block in cut(len(x), tuning.WIDENED_BLOCK):
+        single, half = x[block], y[block].view(np.int16)
+        size = single.view(np.int32) & _SIZE
+        if size.max() >= _TOO_LARGE:
+            np.copyto(y[block], single, casting="unsafe")
+            continue
+        bits = size >> _DIGITS
+        bits &= _LAST
+        bits += size
+        bits += _ROUNDING
+        bits >>= _DIGITS
+        if size.min() < _LEAST_NORMAL:
+            near = size.view(np.float32)
+            np.clip(near, 0, _LEAST, out=near)
+            near += _HALF
+            size -= _BITS_OF_HALF
+            np.maximum(bits, size, out=bits)
+        sign = np.signbit(single).astype(np.int16)
+        sign <<= np.int16(15)
+        np.copyto(half, bits, casting="unsafe")
+        half |= sign
 
 
 def _filled_in_chunks(y: Array, x: Array | Number) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pad"]
 
+_SHORT_ROW = 128  # elements
 Widths = tuple[tuple[int, int], ...]
 
 
@@ -46,6 +47,10 @@ class Pad(Function):
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
         order = channels_behind(x)
         y = np.empty([shape[d] for d in order], x.dtype, like=x).transpose(inverse(order))
+        if shape[-1] != x.shape[-1] and shape[-1] < _SHORT_ROW:  # sooner filled than its margins
+            y[...] = value
+            assign(y[inside], x[kept])
+            return y
         for d, part in enumerate(inside):
             for margin in (slice(None, part.start), slice(part.stop, None)):
                 y[(slice(None),) * d + (margin,)] = value
