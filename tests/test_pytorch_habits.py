@@ -74,7 +74,11 @@ def test_a_profile_has_its_events_by_name():
         mg.ones(2, 3) * 2
     (event,) = [e for e in p.function_events if e.name == "Mul"]
     assert event.key == "Mul" and event.count == 1 and event.cpu_time_total > 0
+    assert event.self_cpu_time_total <= event.cpu_time_total
     assert p.total_average().count == len(p.function_events) and "Mul" in p.table()
+    sums = p.function_events.key_averages()
+    assert sums.total_average().count == p.function_events.total_average().count == len(p.function_events)
+    assert sums.total_average().key == "Total" and "Mul" in p.function_events.table(row_limit=5)
 
 
 def test_a_star_import_has_the_older_norms():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from metagrad.profiler.recording import Event, Shapes
 
@@ -19,13 +20,34 @@ class EventAverage:
         """The time of one call on average."""
         return self.cpu_time_total / self.count
 
-    def add(self, event: Event) -> None:
-        """Count one more call."""
-        time = (event.ended - event.began) * 1e6
-        self.count += 1
-        self.cpu_time_total += time
-        self.self_cpu_time_total += time - event.inside * 1e6
-        self.cpu_memory_usage += event.memory
+    def add(self, event: Event | EventAverage) -> None:
+        """Count one more call, or several."""
+        self.count += event.count
+        self.cpu_time_total += event.cpu_time_total
+        self.self_cpu_time_total += event.self_cpu_time_total
+        self.cpu_memory_usage += event.cpu_memory_usage
+
+
+def total_average(events: Iterable[Event | EventAverage]) -> EventAverage:
+    """All events added up as one, under the name "Total"."""
+    total = EventAverage("Total")
+    for event in events:
+        total.add(event)
+    return total
+
+
+class Events(list[Event]):
+    """The events of a profile, one by one."""
+
+    total_average = total_average
+
+    def key_averages(self, group_by_input_shapes: bool = False, **_: Any) -> EventAverages:
+        """Events added up by name, or by name and the shapes of the inputs."""
+        return EventAverages(self, group_by_input_shapes)
+
+    def table(self, **options: Any) -> str:
+        """``key_averages().table()``."""
+        return self.key_averages().table(**options)
 
 
 class EventAverages:
@@ -39,6 +61,8 @@ class EventAverages:
                 found[key] = EventAverage(*key)
             found[key].add(event)
         self._rows = list(found.values())
+
+    total_average = total_average
 
     def __iter__(self) -> Iterator[EventAverage]:
         return iter(self._rows)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from metagrad.profiler import recording
-from metagrad.profiler.averages import EventAverage, EventAverages
+from metagrad.profiler.averages import EventAverage, EventAverages, Events, total_average
 
 
 class ProfilerActivity(enum.Enum):
@@ -150,12 +150,12 @@ class profile:
         if self.on_trace_ready is not None:
             self.on_trace_ready(self)
 
-    def events(self) -> list[recording.Event]:
+    def events(self) -> Events:
         """All events, in the order they ended."""
-        return list(self._events)
+        return Events(self._events)
 
     @property
-    def function_events(self) -> list[recording.Event]:
+    def function_events(self) -> Events:
         """The same, by the name that ``autograd.profiler.profile`` has for it."""
         return self.events()
 
@@ -165,10 +165,7 @@ class profile:
 
     def total_average(self) -> EventAverage:
         """All events added up as one, under the name "Total"."""
-        total = EventAverage("Total")
-        for event in self._events:
-            total.add(event)
-        return total
+        return total_average(self._events)
 
     @property
     def self_cpu_time_total(self) -> float:

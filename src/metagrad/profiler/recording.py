@@ -55,6 +55,16 @@ class Event:
         """How long the call took, in microseconds."""
         return (self.ended - self.began) * 1e6
 
+    @property
+    def self_cpu_time_total(self) -> float:
+        """The same without what was spent in events inside."""
+        return self.cpu_time_total - self.inside * 1e6
+
+    @property
+    def cpu_memory_usage(self) -> int:
+        """Bytes that the call took."""
+        return self.memory
+
 
 class _Open(threading.local):
     """The events that have begun and not ended in this thread, outermost first."""
