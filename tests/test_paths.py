@@ -352,6 +352,7 @@ INNER = """
     _vmap_internals:_vmap
     distributions.multivariate_normal:_precision_to_scale_tril
     distributions.dirichlet:_Dirichlet_backward distributions.kl:_kl_expfamily_expfamily nn._reduction:get_enum nn:_reduction
+    autograd.profiler_util:_format_time autograd.grad_mode:_unsafe_preserve_version_counter
     nn._reduction:legacy_get_string nn.functional:_Reduction nn.init:_calculate_correct_fan nn.modules.container:Container
     nn.modules.module:register_module_backward_hook nn.modules.module:_EXTRA_STATE_KEY_SUFFIX
     nn.modules.pooling:_MaxPoolNd nn.modules.pooling:_AvgPoolNd nn.modules.pooling:_AdaptiveMaxPoolNd

@@ -407,3 +407,22 @@ def test_data_that_is_set_keeps_the_version(lib):
     x.add_(1)
     x.data = lib.ones(3)
     assert x._version == 1
+
+
+def test_a_gradient_to_start_from_is_complex_where_its_tensor_is(lib):
+    x = lib.tensor([1 + 2j, 3j], requires_grad=True)
+    with pytest.raises(RuntimeError, match="both grad_output and output are required to have the same dtype"):
+        (x * 2).backward(lib.ones(2))
+    with pytest.raises(RuntimeError, match="both grad_output and output are required to have the same dtype"):
+        x.abs().backward(lib.ones(2) * 1j)
+    (x * 2).backward(lib.ones(2) * (1 + 0j))
+    assert x.grad.tolist() == [2 + 0j, 2 + 0j]
+
+
+def test_writes_that_are_not_counted():
+    x = metagrad.ones(2)
+    from metagrad.compat.seldom import _unsafe_preserve_version_counter
+
+    with _unsafe_preserve_version_counter(x):
+        x.add_(1)
+    assert x._version == 0 and x.tolist() == [2, 2]

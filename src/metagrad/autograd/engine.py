@@ -269,8 +269,8 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Edge,
 
 
 def _suits(gradient: Gradient, x: Any) -> bool:
-    """Whether a gradient to start from has the shape of a result, and is not complex where the result is real."""
-    return getattr(gradient, "shape", None) == x.shape and (gradient.dtype.kind != "c" or x.dtype.kind == "c")
+    """Whether a gradient to start from has the shape of a result, and is complex where the result is, and only there."""
+    return getattr(gradient, "shape", None) == x.shape and (gradient.dtype.kind == "c") is (x.dtype.kind == "c")
 
 
 def _unshared(found: dict[Edge, Gradient], lent: Sequence[tuple[Edge, Gradient]]) -> dict[Edge, Gradient]:

@@ -49,7 +49,9 @@ __all__ = [
     "warn_if_has_hooks",
 ]  # fmt: skip
 
-_PROFILER = "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities"
+_PROFILER = (
+    "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities _format_time"
+)
 PATHS = {  # the names below, by the file of PyTorch's that has them
     "distributed.distributed_c10d": "_get_default_group",
     "autograd": "_unsafe_preserve_version_counter",
@@ -84,7 +86,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
     "serialization": "_is_zipfile",
     "utils._contextlib": "_DecoratorContextManager _NoParamDecoratorContextManager",
-    "autograd.grad_mode": "_DecoratorContextManager _NoParamDecoratorContextManager",
+    "autograd.grad_mode": "_DecoratorContextManager _NoParamDecoratorContextManager _unsafe_preserve_version_counter",
     "utils.hooks": "unserializable_hook warn_if_has_hooks",
     "autograd.function": "InplaceFunction",
     "optim": "SparseAdam",
