@@ -75,3 +75,21 @@ def test_of_a_tensor_that_lies_column_by_column():
     with pytest.warns(FutureWarning):
         (found,) = get_numerical_jacobian(lambda given: given[0] * 2, (x,))
     assert found.allclose(2 * mg.eye(6, dtype=mg.float64))
+
+
+@pytest.mark.parametrize("library", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_the_part_of_complex_numbers_that_is_wrong_is_named(library):
+    lib = pytest.importorskip(library)
+    z = lib.tensor([1 + 2j, 3 - 1j], dtype=lib.complex128, requires_grad=True)
+
+    def check(f, x, part, **options):
+        text = f"(?s)^{part}Jacobian .*mismatch for output 0 with respect to input 0"
+        with pytest.raises(RuntimeError, match=text):
+            lib.autograd.gradcheck(f, (x,), **options)
+
+    check(lambda a: a.detach() * a, z, "While considering the imaginary part of complex outputs only, ")
+    check(
+        lambda a: lib.complex(a.detach() * a, a), _x(lib), "While considering the real part of complex outputs only, "
+    )
+    check(lambda a: a.detach().abs() * a.abs(), z, "")
+    check(lambda a: a.detach() * a, _x(lib), "", check_forward_ad=True)

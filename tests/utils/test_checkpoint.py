@@ -233,3 +233,14 @@ def test_nobody_sees_by_its_name_that_a_node_stands_for_more(lib, x):
     a, b = checkpoint(lib, lambda x: (x.sin(), x.exp()), x, use_reentrant=False)
     assert (a.grad_fn.name(), b.grad_fn.name()) == ("SinBackward0", "ExpBackward0")
     assert checkpoint(lib, lib.exp, x, use_reentrant=True).grad_fn.name() == "CheckpointFunctionBackward"
+
+
+def test_results_of_the_older_form_all_require_grad(lib, x):
+    y, z = checkpoint(lib, lambda a: (a * 2, a.detach()), x, use_reentrant=True)
+    assert y.requires_grad and z.requires_grad
+    (y.sum() + z.sum()).backward()
+    assert x.grad.tolist() == [2, 2]
+    with pytest.raises(
+        RuntimeError, match="none of output has requires_grad=True, this checkpoint\\(\\) is not necessary"
+    ):
+        checkpoint(lib, lambda a: (a.detach(), 3), x, use_reentrant=True)[0].sum().backward()

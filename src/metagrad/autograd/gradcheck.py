@@ -264,10 +264,10 @@ def _run(check: _Check) -> None:
     for i, x in enumerate(chosen):
         directions = [_drawn(source, x.array) for _ in range(_DIRECTIONS)] if check.fast else list(_units(x.array))
         slopes = [_slope(check, x, v) for v in directions]
-        if check.forward:
-            _check_forward(check, i, x, directions, slopes)
         if check.backward:
             _check_backward(check, i, x, source, directions, slopes)
+        if check.forward:
+            _check_forward(check, i, x, directions, slopes)
 
 
 def _slope(check: _Check, x: Variable, v: Any) -> list[Any]:
@@ -308,7 +308,8 @@ def _check_backward(check: _Check, i: int, x: Any, source: Any, directions: list
                 raise GradcheckError(f"input {i} is {x.dtype}, its gradient {g.dtype}")
         analytical = [[_inner(g.array, v) for g in pulled] for v in directions]
         numerical = [[sum(_inner(u, s) for u, s in zip(us, slope, strict=True)) for us in several] for slope in slopes]
-        _compare(check, f"Jacobian mismatch for output {k} with respect to input {i}", analytical, numerical)
+        parts = "outputs" if outputs[k].array.dtype.kind == "c" else ""
+        _compare(check, f"Jacobian mismatch for output {k} with respect to input {i}", analytical, numerical, parts)
 
 
 def _check_forward(check: _Check, i: int, x: Any, directions: list[Any], slopes: list[list[Any]]) -> None:
@@ -325,15 +326,23 @@ def _check_forward(check: _Check, i: int, x: Any, directions: list[Any], slopes:
         units = [_drawn(np.random.default_rng(1), like)] if check.fast else list(_units(like))
         analytical, numerical = ([[_inner(u, row[k]) for u in units] for row in rows] for rows in (found, slopes))
         text = f"Jacobian computed with forward mode mismatch for output {k} with respect to input {i}"
-        _compare(check, text, analytical, numerical)
+        _compare(check, text, analytical, numerical, "inputs" if x.array.dtype.kind == "c" else "")
 
 
-def _compare(check: _Check, text: str, analytical: list[list[float]], numerical: list[list[float]]) -> None:
-    """Raise unless both are alike: a row for each direction of the input, a column for each of the output."""
+def _compare(check: _Check, text: str, analytical: list[list[float]], numerical: list[list[float]], parts: str) -> None:
+    """Raise unless both are alike: a row for each direction of the input, a column for each of the output.
+
+    parts: which of them are complex; the real parts come first, and the imaginary ones after them.
+    """
     a, n = np.array(analytical, np.float64), np.array(numerical, np.float64)
-    if np.all(np.abs(a - n) <= check.atol + check.rtol * np.abs(n)):
+    off = ~(np.abs(a - n) <= check.atol + check.rtol * np.abs(n))
+    if not off.any():
         return
     note = ""
+    if parts:
+        rows = off.T if parts == "outputs" else off
+        part = "imaginary" if check.fast or rows[len(rows) // 2 :].any() else "real"
+        text = f"While considering the {part} part of complex {parts} only, {text}"
     if check.fast:
         wrong = np.unravel_index(int(np.argmax(np.abs(a - n))), a.shape)
         a, n, note = a[wrong], n[wrong], "these are in one random direction: without fast_mode you see the Jacobians\n"

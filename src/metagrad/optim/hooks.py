@@ -39,7 +39,7 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             if changed is not None:
                 if not (isinstance(changed, tuple) and len(changed) == 2):
                     raise RuntimeError(
-                        f"{step.__qualname__}: a step pre-hook must return None or a tuple (new_args, new_kwargs), "
+                        f"{step.__qualname__}: a step pre-hook must return None or a tuple of (new_args, new_kwargs), "
                         f"got {changed!r:.80}"
                     )
                 args, kwargs = changed

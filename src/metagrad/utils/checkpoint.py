@@ -92,6 +92,8 @@ class Recomputed(Function):
         with enable_grad():
             results, names = self.again()
         roots = [(r._grad_fn or r, g) for r, g in zip(results, grads, strict=True) if g is not None and r.requires_grad]
+        if self.reentrant and not any(r.requires_grad for r in results):
+            raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         for edge, g in roots:
             have = tuple((edge.array if isinstance(edge, Variable) else edge).shape)
             if have != tuple(g.shape):
@@ -166,7 +168,8 @@ def checkpoint(
         start, result = next_order(), function(*args, **kwargs)
     tensors = tensors_in(result)
     inner, outer = _around(tensors, start)
-    if not outer:
+    reentrant = use_reentrant is not False  # whose results all require grad
+    if not outer and not reentrant:
         return result
     expected, may_save_more = _trace(inner), early_stop if _inside.early_stop is None else _inside.early_stop
 
@@ -181,8 +184,13 @@ def checkpoint(
             _compare(expected, _trace(made), may_save_more)
         return [repeated[i] for i in chosen], _named(made, ends, begin)
 
-    chosen = [i for i, t in enumerate(tensors) if t._grad_fn is not None and t._grad_fn.order > start]
-    return _with_tensors(result, iter(_detached(tensors, chosen, outer, again, use_reentrant is not False)))
+    made = [t._grad_fn is not None and t._grad_fn.order > start for t in tensors]
+    chosen = [
+        i
+        for i, t in enumerate(tensors)
+        if made[i] or (reentrant and t.array.dtype.kind in "fcV" and not t.requires_grad)
+    ]
+    return _with_tensors(result, iter(_detached(tensors, chosen, outer, again, reentrant) if chosen else tensors))
 
 
 def _check_reentrant(args: Any, kwargs: Any, debug: bool, context_fn: Any) -> None:
@@ -293,7 +301,7 @@ def _detached(tensors: Sequence[Any], chosen: list[int], outer: list[Any], again
         reentrant=reentrant,
         saved=("again",),
         origins=(),
-        names=[tensors[i]._grad_fn.name() for i in chosen],
+        names=[] if reentrant else [tensors[i]._grad_fn.name() for i in chosen],
     )
     if len(shapes) > 1:
         node.results = shapes
