@@ -83,3 +83,14 @@ def test_rows_with_infinity_or_nan_are_nan():
         with np.errstate(all="ignore"):
             function(y, x)
         assert np.isnan(y[[0, 2]]).all() and np.isnan(y[1, 5]) and np.isfinite(y[3]).all()
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_many_short_rows_equal_few_of_them(name):
+    rng = np.random.default_rng(0)
+    x = np.where(np.tril(np.ones((8, 8), bool)), rng.standard_normal((64, 8, 8)) * 30, -np.inf)
+    x, g = metagrad.tensor(x, requires_grad=True), metagrad.tensor(rng.standard_normal((64, 8, 8)))
+    y, parts = getattr(x, name)(-1), [getattr(some, name)(-1) for some in x.split(8)]
+    np.testing.assert_allclose(y.detach(), metagrad.cat(parts).detach(), rtol=1e-12, atol=1e-13)
+    (found,), (expected,) = (metagrad.autograd.grad(z, x, g) for z in (y, metagrad.cat(parts)))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)

@@ -94,12 +94,17 @@ def takes_loop(x: Array) -> bool:
     return use_compiled(x) and 0 < x.shape[1] <= tuning.ROWS_ADDED_IN_TURN
 
 
-def is_worth_rows(x: object) -> TypeGuard[np.ndarray]:
-    """Whether x is a large array of real rows, one after the other in memory."""
+def is_worth_rows(x: object, many: bool = False) -> TypeGuard[np.ndarray]:
+    """Whether x is a large array of real rows, one after the other in memory; many: or a smaller one of many rows, where
+    NumPy's reductions, which begin anew for each row, are what takes the time.
+    """
     return (
         type(x) is np.ndarray
-        and x.size >= tuning.ROWS_WORTH_THREADS
         and x.ndim > 1
+        and (
+            x.size >= tuning.ROWS_WORTH_THREADS
+            or (many and x.size >= tuning.MANY_ROWS * max(tuning.MANY_ROWS_COLUMNS, x.shape[-1]))
+        )
         and x.dtype.kind == "f"
         and x.dtype.itemsize > 2
         and x.flags.c_contiguous

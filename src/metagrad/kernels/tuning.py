@@ -140,6 +140,8 @@ EXPONENTIALS_KEPT = 1 << 22
 LOGARITHM_ROUNDS = 1 / 64
 # Elements from which rows are shared out to threads.
 ROWS_WORTH_THREADS = 1 << 17
+# Rows from which softmax takes no reductions of NumPy's, and columns that they count for at least.
+MANY_ROWS, MANY_ROWS_COLUMNS = 256, 16
 # The same of their sums alone.
 ROWS_SUMS_WORTH_THREADS = 1 << 22
 # Elements of an array, or of a gradient, from which gates are computed in few passes.

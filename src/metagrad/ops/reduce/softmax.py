@@ -38,7 +38,7 @@ class Softmax(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        if axis == x.ndim - 1 and rows.is_worth_rows(x):
+        if axis == x.ndim - 1 and rows.is_worth_rows(x, many=True):
             y = kernel.softmax(x)
         elif axis == x.ndim - 1 and gpu_serves(x):
             y = gpu_rows().softmax(x)
@@ -51,7 +51,7 @@ class Softmax(Function):
 
     def backward(self, grad: Array) -> Array:
         (y,) = self.saved
-        if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
+        if self.axis == y.ndim - 1 and rows.is_worth_rows(y, many=True) and rows.is_worth_rows(grad, many=True):
             return kernel.softmax_backward(grad, y)
         if self.axis == y.ndim - 1 and gpu_serves(grad, y):
             return gpu_rows().softmax_backward(grad, y)
@@ -75,7 +75,7 @@ class LogSoftmax(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis, self.kept = axis, ()
-        if axis == x.ndim - 1 and rows.is_worth_rows(x):
+        if axis == x.ndim - 1 and rows.is_worth_rows(x, many=True):
             y, self.kept = kernel.log_softmax(x, keep=any(self.needs))
             self.save(y)
             return y
@@ -90,7 +90,7 @@ class LogSoftmax(Function):
 
     def backward(self, grad: Array) -> Array:
         (y,) = self.saved
-        if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
+        if self.axis == y.ndim - 1 and rows.is_worth_rows(y, many=True) and rows.is_worth_rows(grad, many=True):
             return kernel.log_softmax_backward(grad, y, self.kept)
         if self.axis == y.ndim - 1 and gpu_serves(grad, y):
             return gpu_rows().softmax_backward(grad, y, logarithm=True)
