@@ -145,9 +145,9 @@ _IN_C = """
     triplet_margin_loss
 """.split()  # and those that take other arguments there, or in another order
 _UNDOCUMENTED = """
-    affine_grid_generator alias_copy as_strided_copy convolution detach_copy diagonal_copy embedding expand_copy
-    feature_dropout fill from_file grid_sampler grid_sampler_2d grid_sampler_3d gru_cell lstm_cell norm_except_dim
-    permute_copy rnn_relu_cell rnn_tanh_cell select_copy split_copy split_with_sizes_copy squeeze_copy sym_float sym_int
+    affine_grid_generator alias_copy as_strided_copy convolution detach_copy diagonal_copy embedding embedding_renorm_ expand_copy
+    feature_dropout feature_dropout_ fill from_file grid_sampler grid_sampler_2d grid_sampler_3d gru_cell lstm_cell norm_except_dim
+    permute_copy rnn_relu_cell rnn_tanh_cell select_copy slice_copy split_copy split_with_sizes_copy squeeze_copy sym_float sym_int
     sym_ite sym_max sym_min sym_not sym_sqrt sym_sum SymBool SymFloat SymInt t_copy to_dlpack transpose_copy unbind_copy
     unfold_copy unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy _standard_gamma _sample_dirichlet _assert
     _assert_async _check _check_index _check_is_size _check_tensor_all _check_tensor_all_with
@@ -179,6 +179,7 @@ _LAZY_NAMES = {
     **dict.fromkeys(_NEURAL, "nn.functional"), **dict.fromkeys(_IN_C, "compat.c_signatures"),
     **dict.fromkeys(_UNDOCUMENTED, "compat.undocumented"),
     **dict.fromkeys(("gru", "lstm", "rnn_relu", "rnn_tanh"), "compat.recurrent_functions"),
+    **dict.fromkeys(("native_batch_norm", "native_dropout", "native_group_norm", "native_layer_norm"), "compat.native_functions"),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@
 ``collect_env.py``          versions, for a bug report
 ``compiler.py``             ``compile``
 ``config.py``               what metagrad runs on
+``conversions.py``          ``torch.__future__``: parameters of a converted module
 ``cpp_extension.py``        names of what builds compiled extensions, which refuse
 ``cpu.py``                  the CPU by the names that any device has
 ``cpu_amp.py``              ``metagrad.cpu.amp``, an older path
@@ -29,11 +30,14 @@
 ``fx/``                     programs as graphs: traced, looked at, changed, run
 ``futures.py``              results that may come later
 ``hub.py``                  models from a directory of one's own
+``imported_names.py``       names that PyTorch's files import, and programs from there
 ``inner.py``                ``torch._C``
 ``inner_names.py``          names with an underscore in files of layers and distributions
+``layer_internals.py``      parts of PyTorch's layers, optimizers and schedules
 ``library.py``              ops that a program gives a name
 ``custom_ops.py``           one of them: its arguments, its gradient, what it does under ``vmap``
 ``op_schemas.py``          what an op takes and gives, as text and in a call
+``native_functions.py``     norms with their means and deviations
 ``onnx_symbolic.py``        what an older exporter of ONNX was taught
 ``own_names.py``            names of tensors here that a program's class of tensors has, too
 ``quantization.py``         marks in models that may be quantized

@@ -21,7 +21,7 @@ from metagrad.ops.create import random
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
 _metagrad: Any = sys.modules["metagrad"]  # whose names it is: the package is there before its modules
-_MODULES = "functional torch_version __config__ _functorch _jit_internal _tensor _vmap_internals".split()
+_MODULES = "functional torch_version __config__ __future__ _functorch _jit_internal _tensor _vmap_internals".split()
 _LEFT_OUT = {  # parts of names, and why metagrad has none of them
     "sparse": "sparse tensors are left out",
     "quantize": "quantization is left out",
@@ -105,7 +105,12 @@ class TorchFinder(module_paths.ModuleFinder):
         path = "" if module.__spec__ is None else module.__spec__.name.partition(".")[2]
         super().exec_module(module)
         beside.complete(module, path)
-        for child in (*beside.PATHS, *beside.ELSEWHERE):  # loaded before, and not under this name
+        for child in (
+            *beside.PATHS,
+            *beside.ELSEWHERE,
+            *beside.INTERNALS,
+            *beside.IMPORTED,
+        ):  # loaded before, and not under this name
             if child.startswith(path + ".") and self._module_of(child) in sys.modules:
                 importlib.import_module(f"torch.{child}")
 

@@ -199,6 +199,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "_higher_order_ops": "compat.seldom",
     "_higher_order_ops.associative_scan": "compat.seldom",
     "__config__": "compat.config",
+    "__future__": "compat.conversions",
     "_functorch": "func",
     "_functorch.apis": "func",
     "_functorch.eager_transforms": "func",

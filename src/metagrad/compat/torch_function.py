@@ -65,7 +65,11 @@ _NOT_ASKED = set(
     "set_rng_state tensor_class".split()
 )
 _METHODS = ("sigmoid", "tanh")  # of nn.functional: they call the method
-_TOP = ("compat.undocumented", "compat.recurrent_functions")  # their functions are at the top of ``torch``
+_TOP = (
+    "compat.undocumented",
+    "compat.recurrent_functions",
+    "compat.native_functions",
+)  # their functions are at the top of ``torch``
 _SPACES = ("", "nn.functional", "linalg", "fft", "special", "nn.init", *_TOP)  # the namespaces whose functions ask
 _COMPUTING = tuple(f"metagrad.{room}" for room in ("ops.", *_SPACES[1:]))
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from metagrad.autograd.mode import no_grad
 from metagrad.autograd.views import inherit, mark, negated
 from metagrad.base.dtypes import bool_, dtype
 from metagrad.base.layouts import contiguous_format
@@ -23,17 +24,27 @@ from metagrad.ops.pointwise.complex_numbers import view_as_complex, view_as_real
 from metagrad.tensors.tensor import Tensor
 
 _COPIES = """
-    alias as_strided detach diagonal expand permute select split split_with_sizes squeeze t transpose unbind unfold
+    alias as_strided detach diagonal expand permute select slice split split_with_sizes squeeze t transpose unbind unfold
     unsqueeze view view_as_complex view_as_real
 """.split()  # of each a function that copies, unsqueeze_copy, where the method is a view
 
-_VIEWS: dict[str, Callable[..., Any]] = {"view_as_real": view_as_real, "view_as_complex": view_as_complex}
+
+def _slice(input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    return input[(slice(None),) * (dim % input.ndim) + (slice(start, end, step),)]
+
+
+_VIEWS: dict[str, Callable[..., Any]] = {
+    "slice": _slice,
+    "view_as_complex": view_as_complex,
+    "view_as_real": view_as_real,
+}
 
 _REMOVED = ("eig", "lstsq", "matrix_rank", "solve", "symeig")  # they say what took their place
 
 __all__ = [
     "_weight_norm",
-    "_neg_view", "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "feature_dropout", "fill",
+    "_neg_view", "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "embedding_renorm_",
+    "feature_dropout", "feature_dropout_", "fill",
     "from_file", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "gru_cell", "lstm_cell", "norm_except_dim",
     "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt",
     "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES], *_REMOVED,
@@ -55,7 +66,25 @@ def embedding(
 
 def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Dropout of whole channels: ``nn.functional.dropout2d``."""
-    return F.dropout2d(input, p, train)
+    return F.dropout1d(input, p, train) if input.ndim == 3 else F.dropout2d(input, p, train)
+
+
+def feature_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
+    """``feature_dropout`` in place."""
+    return input.copy_(feature_dropout(input, p, train))
+
+
+def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
+    """Scale those rows of a table, in place, down to a norm of ``max_norm`` whose norm is larger.
+
+    >>> import metagrad
+    >>> embedding_renorm_(metagrad.tensor([[3.0, 4.0], [6.0, 8.0]]), metagrad.tensor([0]), 1.0, 2.0)
+    tensor([[0.6000, 0.8000],
+            [6.0000, 8.0000]])
+    """
+    with no_grad():
+        F.embedding(indices, input, max_norm=max_norm, norm_type=norm_type)
+    return input
 
 
 def _neg_view(input: Tensor) -> Tensor:

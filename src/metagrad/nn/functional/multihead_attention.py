@@ -174,7 +174,7 @@ def _with_batch_of_one(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tenso
 
 
 def _projected(
-    query: Tensor, key: Tensor, value: Tensor, weight: Tensor | None, bias: Tensor | None
+    query: Tensor, key: Tensor, value: Tensor, weight: Tensor | None, bias: Tensor | None = None
 ) -> tuple[Tensor, ...]:
     """Queries, keys and values by one matrix (3E, E) of three; inputs that are one tensor go through it together."""
     if tuple(key.shape) != tuple(value.shape):

@@ -24,12 +24,13 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 def _dim(name: str, dim: int | None, axis: int | None, input: Tensor) -> int:
     """The dimension asked for; without one, PyTorch's old habit of choosing by the number of dimensions."""
     chosen = dim if axis is None else axis
-    if chosen is None:
-        warn(
-            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
-        )
-        return 0 if input.ndim in (0, 1, 3) else 1
-    return chosen
+    return implicit_dim(name, input.ndim) if chosen is None else chosen
+
+
+def implicit_dim(name: str, ndim: int, stacklevel: int = 3) -> int:
+    """The dimension by the number of dimensions. Warns."""
+    warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.")
+    return 0 if ndim in (0, 1, 3) else 1
 
 
 def softmax(

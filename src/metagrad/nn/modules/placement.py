@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
+class Conversion:
+    """How converted numbers come into a module: ``__future__`` has the switches. ``overwrite``: as new parameters."""
+
+    overwrite = False
+    swap = False
+
+
 class Placement:
     """Conversions to dtypes and devices. The parameters stay the same objects: optimizers that hold them go on."""
 
@@ -22,11 +29,17 @@ class Placement:
         """Replace the numbers of every parameter and buffer, children first."""
         for module in self.children() if recurse else ():
             module._apply(fn)
-        for p in self._parameters.values():
+        for name, p in self._parameters.items():
             if p is not None:
-                p.data = fn(p.data)
-                if p.grad is not None:
-                    p.grad = fn(p.grad.detach())
+                grad = p.grad
+                if Conversion.overwrite and not is_lazy(p):
+                    self._parameters[name] = new = type(p)(fn(p.data), p.requires_grad)
+                    new.grad = None if grad is None else fn(grad.detach())
+                else:
+                    p.data = fn(p.data)
+                    if grad is not None:
+                        grad.data = fn(grad.data)
+                        p.grad = grad
         for name, buffer in self._buffers.items():
             if is_lazy(buffer):
                 buffer.data = fn(buffer.data)
