@@ -158,6 +158,32 @@ def cases(lib):
             lambda: lib.linspace(-256, 0, 2, dtype=lib.uint8),
             "value cannot be converted to type uint8_t without overflow",
         ),
+        "an array of texts": (
+            lambda: t(np.array(["a"])),
+            r"can't convert np.ndarray of type numpy.str_. The only supported types are: float64, float32",
+        ),
+        "a letter of two extents": (
+            lambda: lib.einsum("ii", x),
+            "subscript i is repeated for operand 0 but the sizes don't match, 4 != 3",
+        ),
+        "a sum in another dtype": (
+            lambda: x.index_add(0, t([0]), x[:1].double()),
+            r"self \(Float\) and source \(Double\) must have the same scalar type",
+        ),
+        "rows of a matrix": (
+            lambda: x.index_add(0, t([[0]]), x[:1]),
+            r"Index is supposed to be a vector, but got dim: 2 with type: Long and size: \[1, 1\]",
+        ),
+        "places that are not long": (lambda: x.index_copy(0, t([0]).int(), x[:1]), "Expected a long tensor for index, but got Int"),
+        "fills that are not long": (lambda: x.index_fill(0, t([0.0]), 1), r"index_fill_\(\): Expected dtype int64 for index."),
+        "a mask's source": (
+            lambda: x.masked_scatter(x > 0, x.double()),
+            "masked_scatter: expected self and source to have same dtypes but gotFloat and Double",
+        ),
+        "the real part": (lambda: setattr(i, "real", 1j), "value cannot be converted to type float without overflow"),
+        "a shared conjugate": (lambda: i.conj().__dlpack__(), "Can't export tensors with the conjugate bit set"),
+        "nothing to share": (lambda: x.to("meta").__dlpack__(), "Cannot pack tensors on meta"),
+        "an offset that is set": (lambda: lib.Generator().set_offset(1), "CPU Generator does not use offset"),
     }  # fmt: skip
 
 

@@ -88,5 +88,10 @@ def test_capsules(torch):
     back[0] = 7
     assert shared.tolist() == there.tolist() == [7, 1, 2]
     assert mg.from_dlpack(shared, copy=True).add_(1).tolist() == [8, 2, 3] and shared[0] == 7
+    once = mg.utils.dlpack.to_dlpack(shared)
+    mg.from_dlpack(once)
+    with pytest.raises(RuntimeError, match="can be consumed only once"):
+        mg.from_dlpack(once)
+    assert torch.from_dlpack(mg.arange(2.0).expand(2, 2)).tolist() == [[0, 1], [0, 1]]
     with pytest.raises(TypeError, match="expected a tensor of some library, or a capsule"):
         mg.from_dlpack([1.0])

@@ -24,6 +24,7 @@ from metagrad.base.later import later_modules
 from metagrad.base.size import Size, unchecked
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
+from metagrad.kernels.libraries import repeats_opened
 from metagrad.ops.arguments import no_dimension
 from metagrad.ops.create import conversion, creation, from_data
 from metagrad.ops.shape import splitting, views
@@ -387,7 +388,12 @@ class Tensor(Methods):
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-        return self.array.__dlpack__(**kwargs)
+        if self.is_conj():
+            raise BufferError("Can't export tensors with the conjugate bit set")
+        if self.is_meta:
+            raise BufferError("Cannot pack tensors on meta")
+        with repeats_opened(self.array):  # NumPy hands out no memory that it says is read-only
+            return self.array.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
         return self.array.__dlpack_device__()

@@ -131,6 +131,11 @@ def _first(data: Any) -> Any:
 def _no_numbers(data: object, array: Array) -> Exception:
     """What to raise for data of which no tensor can be made."""
     said = f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
+    if isinstance(data, np.ndarray):
+        known = "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, "
+        return TypeError(
+            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: {known}and bool."
+        )
     if array.dtype != object:
         kind = {"U": "str", "S": "bytes"}.get(array.dtype.kind, array.dtype.name)
         text = isinstance(data, (list, tuple)) and isinstance(_first(data), str)
@@ -139,8 +144,6 @@ def _no_numbers(data: object, array: Array) -> Exception:
             if text
             else TypeError(f"new(): invalid data type {kind!r}: {said}")
         )
-    if isinstance(data, np.ndarray):
-        return TypeError(f"can't convert np.ndarray of type numpy.object_: {said}")
     return RuntimeError(
         f"Could not infer dtype of {type(array.reshape(-1)[0] if array.size else data).__name__}: {said}"
     )

@@ -81,6 +81,10 @@ class Generator:
         """Generators of the CPU have none: raises RuntimeError."""
         raise RuntimeError(f"{self.device.type.upper()} Generator does not use offset")
 
+    def set_offset(self, offset: int) -> None:
+        """Raises RuntimeError, as ``get_offset`` does."""
+        self.get_offset()
+
     def clone_state(self) -> Generator:
         """A generator that goes on from where this one stands, on its own."""
         return Generator(self.device).set_state(self.get_state())

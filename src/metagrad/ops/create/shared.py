@@ -113,7 +113,13 @@ def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None
     tensor([0, 1, 2])
     """
     if not hasattr(ext_tensor, "__dlpack__"):
-        array = _writable(np.from_dlpack(_Capsule(ext_tensor)))
+        try:
+            array = _writable(np.from_dlpack(_Capsule(ext_tensor)))
+        except ValueError:
+            raise RuntimeError(
+                "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might have "
+                "already constructed a tensor from it once."
+            ) from None
         return _placed(array, device, copy)
     if isinstance(ext_tensor, Variable) and ext_tensor.array.dtype.kind == "V":  # NumPy's protocol has no bfloat16
         if ext_tensor.requires_grad:

@@ -18,7 +18,7 @@ from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.index.at import combine_at, taken
 from metagrad.ops.index.gathering import PutMultiply, in_one_dimension, scattered
 from metagrad.ops.index.indexing import Gather, Put, PutAdd
-from metagrad.ops.index.scattering import check_source, in_slices, vector
+from metagrad.ops.index.scattering import check_same_dtype, check_source, in_slices, vector
 from metagrad.ops.operands import converted
 from metagrad.ops.pointwise.division import div
 from metagrad.ops.shape.views import reshape
@@ -156,10 +156,7 @@ def index_reduce(
     """
     _check_reduce("index_reduce", input, reduce, ("prod", "mean", "amax", "amin"))
     axis, rows = vector("index_reduce", input, dim, index)
-    if source.dtype != input.dtype:
-        raise RuntimeError(
-            f"index_reduce(): self and source expected to have the same dtype, got {input.dtype} and {source.dtype}"
-        )
+    check_same_dtype("index_reduce", input, source)
     check_source("index_reduce", RuntimeError, input, axis, rows, source)
     found = _reduced(
         in_one_dimension(input), in_one_dimension(source), in_slices(axis, unwrap(rows)), reduce, include_self

@@ -169,7 +169,10 @@ def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = F
     """
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.ndim > 1:
-        raise IndexError(f"{name}(): index is supposed to be a vector, got shape {tuple(i.shape)}")
+        raise IndexError(
+            f"{name}_(): Index is supposed to be a vector, but got dim: {i.ndim} with type: {dtypes.scalar_name(i.dtype)} and "
+            f"size: {list(i.shape)}"
+        )
     need_indices(name, index)
     n = input.array.shape[axis] if input.array.ndim else 1
     if is_outside(i, n, -n if negative else 0):
@@ -182,7 +185,8 @@ def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = F
 
 def _long(name: str, index: Tensor, kind: type[Exception] = RuntimeError) -> None:
     if index.dtype is not dtypes.int64:
-        raise kind(f"{name}(): expected index to have dtype int64, got {index.dtype}: use index.long()")
+        said = f"Expected a long tensor for index, but got {dtypes.scalar_name(index.dtype)}"
+        raise kind(f"{name}_(): {'Expected dtype int64 for index.' if name == 'index_fill' else said} Use index.long()")
 
 
 def check_same_dtype(name: str, input: Tensor, source: Tensor) -> None:
@@ -192,8 +196,13 @@ def check_same_dtype(name: str, input: Tensor, source: Tensor) -> None:
     >>> check_same_dtype("put", metagrad.zeros(2), metagrad.ones(3))
     """
     if source.dtype != input.dtype:
+        own, other = dtypes.scalar_name(input.dtype), dtypes.scalar_name(source.dtype)
         raise RuntimeError(
-            f"{name}(): self and source expected to have the same dtype, got {input.dtype} and {source.dtype}"
+            f"{name}_(): self ({own}) and source ({other}) must have the same scalar type"
+            if name in ("index_add", "index_reduce")
+            else f"masked_scatter: expected self and source to have same dtypes but got{own} and {other}"
+            if name == "masked_scatter"
+            else f"{name}_(): self and source expected to have the same dtype, but got (self) {own} and (source) {other}"
         )
 
 

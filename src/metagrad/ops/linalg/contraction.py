@@ -158,8 +158,13 @@ def _labels(i: int, word: str, ndim: int) -> list[Any]:
 
 def _extents(inputs: Sequence[Sequence[Any]], operands: Sequence[Any]) -> dict[Any, int]:
     found: dict[Any, int] = {}
-    for labels, x in zip(inputs, operands, strict=True):
+    for i, (labels, x) in enumerate(zip(inputs, operands, strict=True)):
+        own: dict[Any, int] = {}
         for label, n in zip(labels, x.array.shape, strict=True):
+            if own.setdefault(label, n) != n:
+                raise RuntimeError(
+                    f"einsum(): subscript {label} is repeated for operand {i} but the sizes don't match, {n} != {own[label]}"
+                )
             if found.setdefault(label, n) != n and 1 not in (n, found[label]):
                 raise RuntimeError(
                     f"einsum(): operands do not broadcast with remapped shapes: subscript {label!r} has size {n} which does "

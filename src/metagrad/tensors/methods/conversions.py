@@ -9,6 +9,7 @@ from metagrad.base.later import later_modules
 from metagrad.base.typing import Operand
 from metagrad.ops import inplace
 from metagrad.ops.create import conversion, like
+from metagrad.ops.fitting import overflow
 from metagrad.tensors.methods.base import OpMethods
 
 if not TYPE_CHECKING:
@@ -82,6 +83,8 @@ class ConversionMethods(OpMethods):
 
     @real.setter
     def real(self, value: Operand) -> None:
+        if isinstance(value, complex):
+            raise overflow(self.dtype.to_real(), "it is complex")
         inplace.copy_(conversion.real(self), value)  # type: ignore[arg-type]
 
     @property
