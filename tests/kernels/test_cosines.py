@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import metagrad
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import choice
 from metagrad.nn import functional as F
 from metagrad.nn.functional.distance import plain_cosine
 
@@ -82,3 +84,40 @@ def test_what_is_written_to_a_result_does_not_reach_its_gradient():
         found.append((x.grad.numpy(), y.grad.numpy()))
     for here, there in zip(*found, strict=True):
         np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture
+def directions(monkeypatch):
+    """``normalize`` by NumPy's rows, however few there are."""
+    monkeypatch.setattr(tuning, "ROWS_WORTH_THREADS", 1)
+    monkeypatch.setattr(choice, "available", lambda: False)
+
+
+def normalized(lib, x, eps):
+    leaf = lib.tensor(x, requires_grad=True)
+    y = lib.nn.functional.normalize(leaf, dim=-1, eps=eps)
+    y.backward(lib.tensor(np.cos(np.arange(x.size)).reshape(x.shape).astype(x.dtype)))
+    return y.detach().numpy(), leaf.grad.numpy(), str(y.grad_fn).split("object")[0]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(7, 33), (1, 1), (2, 3, 40)])
+def test_directions_are_pytorchs(directions, torch, threads, shape, dtype):
+    x, _ = pair(shape, dtype)
+    for eps in (1e-12, 0.5):
+        for found, expected in zip(normalized(metagrad, x, eps)[:2], normalized(torch, x, eps)[:2], strict=True):
+            scale = 1 + np.nan_to_num(np.abs(expected), posinf=0)
+            np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5 if dtype == "float32" else 1e-12)
+
+
+def test_derivatives_of_directions(directions):
+    x = metagrad.tensor(RNG.standard_normal((3, 4)), requires_grad=True)
+    for eps in (1e-12, 2.0):
+        for check in (metagrad.autograd.gradcheck, metagrad.autograd.gradgradcheck):
+            assert check(lambda x, eps=eps: F.normalize(x, dim=1, eps=eps), (x,))
+    y = F.normalize(x)
+    assert y.grad_fn.name() == "DivBackward0"
+    y.mul_(2).sum().backward()  # the gradient needs the input alone
+    expected = metagrad.autograd.grad((x / x.norm(dim=1, keepdim=True) * 2).sum(), x)[0]
+    np.testing.assert_allclose(x.grad.numpy(), expected.numpy(), atol=1e-12)

@@ -146,11 +146,11 @@ def test_no_op_is_left_out():
         observers.pop()
     # Move is to another device: in test_standin.py; FromWinners belongs to a gradient of pooling; Ctc and Hardsigmoid are in
     # test_layers.py, Attention in test_attention.py, DropoutByLoop and CrossEntropy with the kernels, NextBfloat16 in
-    # test_same.py; the last row are bases, and distances, cosines and images by loops, which have tests of their own.
+    # test_same.py; the last row are bases, and distances, cosines, directions and images by loops, which have tests of their own.
     apart = {
         "Move", "FromWinners", "Ctc", "CtcGradient", "Shared", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy", "Step",
         "NextBfloat16", "Pointwise", "Extremum", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean",
-        "BySizes", "BySizesAbove", "Cosine", "ResampleImages", "UnsampleImages",
+        "BySizes", "BySizesAbove", "Cosine", "Directions", "ResampleImages", "UnsampleImages",
     }  # fmt: skip
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 

@@ -19,7 +19,7 @@ _NAMES = {  # by the name of the op here
     "Det": "LinalgDet", "Eig": "LinalgEig", "Eigh": "LinalgEigh", "EmbedDiagonal": "DiagEmbed", "Fold": "Col2Im",
     "FromHalf": "FftC2R", "Gather": "Index", "HalfSpectrum": "FftR2C", "Inverse": "LinalgInvEx", "Log1p": "Log1P",
     "LogAddExp": "Logaddexp", "LogCumsumExp": "Logcumsumexp", "LogSumExp": "Logsumexp", "Lookup": "Embedding",
-    "MatrixExp": "LinalgMatrixExp", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd",
+    "MatrixExp": "LinalgMatrixExp", "Directions": "Div", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd",
     "Prelu": "PreluKernel",
     "PseudoInverse": "LinalgPinv", "Put": "IndexPut", "QR": "LinalgQr", "RealAngle": "Angle", "Reshape": "View",
     "SVD": "LinalgSvd", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",

@@ -43,7 +43,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``distances.py``           distances of all pairs of points
 ``philox.py``              random words made of a counter
 ``rows.py``                work on the rows of a matrix, in chunks
-``cosines.py``             cosines of rows, and their gradients
+``cosines.py``             cosines and directions of rows, and their gradients
 ``softmax.py``             softmax, log-softmax and cross entropy of rows
 ``normalization.py``       norms of rows and of channels, their gradients
 ``column_norms.py``        batch norm of rows, a mean for each column

@@ -1,4 +1,4 @@
-"""Cosines of rows, and their gradients, by a compiled loop or by BLAS's inner products over chunks that the cache holds."""
+"""Cosines and directions of rows, and their gradients: by a compiled loop, or BLAS's inner products over chunks."""
 
 from __future__ import annotations
 
@@ -49,6 +49,38 @@ def gradient(x: Array, y: Array, z: Array, of_x: Array, of_y: Array, g: Array, e
         along = np.where(norm > 0, g[s] * z[s] * r / norm, 0).astype(x.dtype)
         np.multiply(y[s], (g[s] * r / np.maximum(of_y[s], eps))[:, None], out=grad[s])
         grad[s] -= x[s] * along[:, None]
+
+    with np.errstate(all="ignore"):
+        by_rows(work, x)
+    return grad
+
+
+def directions(x: Array, eps: float) -> tuple[Array, Array]:
+    """xᵢ / max(‖xᵢ‖, ε) of rows x (N, M), and ‖xᵢ‖ (N, 1), by NumPy.
+
+    >>> directions(np.array([[3.0, 4.0]]), 1e-8)
+    (array([[0.6, 0.8]]), array([[5.]]))
+    """
+    y, norms = np.empty_like(x), np.empty((len(x), 1), x.dtype)
+
+    def work(s: slice) -> None:
+        np.sqrt(row_products(x[s], x[s]), out=norms[s])
+        np.divide(x[s], np.maximum(norms[s], eps), out=y[s])
+
+    with np.errstate(all="ignore"):
+        by_rows(work, x)
+    return y, norms
+
+
+def gradient_of_directions(g: Array, x: Array, norms: Array, eps: float) -> Array:
+    """(g − x (x · g) / ‖x‖²) / ‖x‖ of rows, where ‖x‖ ≥ ε, else g / ε; ‖x‖ = norms (N, 1)."""
+    grad = np.empty_like(x)
+
+    def work(s: slice) -> None:
+        size = np.maximum(norms[s], eps)
+        along = np.where(norms[s] < eps, x.dtype.type(0), row_products(x[s], g[s]) / size / size)
+        np.subtract(g[s], np.multiply(x[s], along, out=grad[s]), out=grad[s])
+        grad[s] /= size
 
     with np.errstate(all="ignore"):
         by_rows(work, x)

@@ -15,8 +15,10 @@ from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
+from metagrad.kernels import cosines
 from metagrad.kernels import normalization as kernels
 from metagrad.kernels.libraries import gpu_rows, is_on_gpu
+from metagrad.kernels.rows import takes_loop
 from metagrad.nn.fast_normalization import (
     RMSNorm,
     serves,
@@ -178,5 +180,29 @@ def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12, 
     >>> metagrad.nn.functional.normalize(metagrad.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    norm: Tensor = vector_norm(input, p, dim, keepdim=True)
-    return input / norm.clamp_min(eps)
+    x = input.array
+    if p == 2 and dim in (-1, x.ndim - 1) and serves(x) and not takes_loop(x.reshape(-1, x.shape[-1])):
+        return Directions.apply(input, eps=float(eps))
+    return _normalized(input, p, dim, eps)
+
+
+def _normalized(x: Tensor, p: float, dim: Dims, eps: float) -> Tensor:
+    norm: Tensor = vector_norm(x, p, dim, keepdim=True)
+    return x / norm.clamp_min(eps)
+
+
+class Directions(Function):
+    """y = x / max(‖x‖, ε) of rows (*, M);   ∂L/∂x = (g − x (x · g) / ‖x‖²) / ‖x‖ where ‖x‖ ≥ ε, else g / ε, g = ∂L/∂y."""
+
+    reference = staticmethod(lambda x, eps: _normalized(x, 2.0, -1, eps))
+
+    def forward(self, x: Array, eps: float) -> Array:
+        y, self.norms = cosines.directions(x.reshape(-1, x.shape[-1]), eps)
+        self.eps = eps
+        self.save(x)
+        return y.reshape(x.shape)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        rows, g = (a.reshape(-1, x.shape[-1]) for a in (x, grad))
+        return cosines.gradient_of_directions(g, rows, self.norms, self.eps).reshape(x.shape)
