@@ -275,7 +275,6 @@ told, x = [], metagrad.ones(2, 2).as_subclass(Kept)
 with metagrad.autocast("cpu"):
     y = metagrad.einsum("ij,jk->ik", x, x), x.matmul(x), metagrad.nn.functional.linear(x, x)
 known = [metagrad.einsum, metagrad.Tensor.matmul, metagrad.nn.functional.linear]
-told = [function for function in told if function is not metagrad.Tensor.to]  # the casts
 print(told == known, {str(z.dtype) for z in y}, {type(z) for z in y} == {Kept})
 print([metagrad.overrides.resolve_name(f) for f in (*known, metagrad.matmul)])
 """
@@ -284,3 +283,37 @@ print([metagrad.overrides.resolve_name(f) for f in (*known, metagrad.matmul)])
         "True {'metagrad.bfloat16'} True",
         "['torch.functional.einsum', 'torch.Tensor.matmul', 'torch.nn.functional.linear', 'torch.matmul']",
     ]
+
+
+MODES = """
+import torch
+from torch.overrides import TorchFunctionMode, resolve_name
+class Log(TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        print(resolve_name(func), [str(x.dtype)[6:] for x in args if isinstance(x, torch.Tensor)])
+        return func(*args, **(kwargs or {}))
+layer, x = torch.nn.Linear(2, 2), torch.ones(1, 2)
+with torch.autocast("cpu"), Log():
+    y = layer(x); z = x @ x.t(); loss = torch.nn.functional.cross_entropy(y, torch.tensor([1]))
+with Log(), torch.autocast("cpu"):
+    y = layer(x)
+print(y.dtype, z.dtype, loss.dtype)
+"""
+FIRST = {
+    "the block": "with torch.autocast('cpu'): torch.ones(1) * 2\n",
+    "the mode": "import torch.overrides\nclass Early(torch.Tensor): pass\nEarly([1.0]) + 1\n",
+}
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("first", FIRST)
+def test_modes_are_told_of_functions_not_of_their_casts(lib, first):
+    start = "from metagrad import alias; alias.install()\n" if lib == "metagrad" else ""
+    program = start + "import torch\n" + FIRST[first] + MODES
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    linear = "torch.nn.functional.linear ['float32', 'float32', 'float32']"
+    told = [line for line in said.splitlines() if not line.startswith(("torch.tensor", "torch._C", "None"))]
+    assert told == [
+        linear, "torch.Tensor.t ['float32']", "torch.Tensor.matmul ['float32', 'float32']",
+        "torch.nn.functional.cross_entropy ['bfloat16', 'int64']", linear, "torch.bfloat16 torch.bfloat16 torch.float32",
+    ]  # fmt: skip

@@ -40,7 +40,6 @@ class State(threading.local):
 state = State()
 entered: list[Any] = []  # the modes of all threads
 names: dict[Any, str] = {}  # each function that asks, and its public name
-instead: dict[Any, Any] = {}  # functions that ask, and what has taken their places since
 hidden: set[Any] = set()  # functions that are not found by their public names, for others that ask stand there
 _asking = False
 _unasked_still: dict[Any, Any] = {}  # functions that a program may hold, and those in their places
@@ -117,7 +116,7 @@ def overloaded(args: Any, kwargs: Any = None) -> list[Any]:
 
 def handled(func: Any, relevant: list[Any], args: Any, kwargs: Any) -> Any:
     """What the innermost mode, or else the first class that has an answer, makes of a call. TypeError if none has."""
-    func, types = instead.get(func, func), tuple([type(x) for x in relevant])
+    types = tuple([type(x) for x in relevant])
     if state.modes:
         mode = state.modes.pop()
         try:
@@ -143,12 +142,6 @@ def handled(func: Any, relevant: list[Any], args: Any, kwargs: Any) -> Any:
         f"Multiple dispatch failed for '{names.get(func, getattr(func, '__name__', func))}'; all __torch_function__ handlers "
         f"returned NotImplemented:\n\n{refused}\n\nFor more information, try re-running with TORCH_LOGS=not_implemented"
     )
-
-
-def give_place(function: Any, other: Any) -> None:
-    """Let another function, which calls one that asks, be known as that one: by its name, and to those that are asked."""
-    if function in names:
-        names[other], instead[function] = names.pop(function), other
 
 
 def asked(
@@ -180,6 +173,18 @@ def asked(
         return function(*args, **kwargs)
 
     return call
+
+
+_CODE = asked(len).__code__
+
+
+def wrap_within(asking: Any, wrap: Callable[[Any], Any]) -> bool:
+    """Let a function that asks call, once it has asked, what is made of the one it calls now. False for one that does not ask."""
+    if getattr(asking, "__code__", None) is not _CODE:
+        return False
+    cell = asking.__closure__[asking.__code__.co_freevars.index("function")]
+    cell.cell_contents = wrap(cell.cell_contents)
+    return True
 
 
 def unasked(function: Callable[..., Any]) -> Callable[..., Any]:

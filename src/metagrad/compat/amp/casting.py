@@ -26,7 +26,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.compat.amp.settings import Settings, settings
 from metagrad.compat.replacing import replace
-from metagrad.compat.torch_function import give_place
+from metagrad.compat.torch_function import wrap_within
 from metagrad.nn.modules.rnn import RNNBase
 from metagrad.tensors.tensor import Tensor
 
@@ -132,12 +132,13 @@ def start_casting() -> None:
             for space, key in _places(name):
                 function = getattr(space, key)
                 if function not in replaced:
-                    replaced[function] = _casting(function, chosen)
-                    give_place(function, replaced[function])
+                    cast_inside = wrap_within(function, functools.partial(_casting, chosen=chosen))
+                    replaced[function] = function if cast_inside else _casting(function, chosen)
                 setattr(space, key, replaced[function])
     for operator in ("__matmul__", "__rmatmul__"):
-        setattr(Tensor, operator, _casting(getattr(Tensor, operator), lower_precision))
-    replace(replaced)
+        if not wrap_within(function := getattr(Tensor, operator), functools.partial(_casting, chosen=lower_precision)):
+            setattr(Tensor, operator, _casting(function, lower_precision))
+    replace({function: other for function, other in replaced.items() if other is not function})
     _cast_in_recurrence()
 
 
