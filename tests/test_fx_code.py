@@ -94,6 +94,18 @@ def test_a_module_that_takes_containers_is_pickled():
         traced(x, {"a": x})
 
 
+def test_a_module_with_an_argument_that_is_always_none_is_pickled():
+    def program(x, y=None):
+        return x * 2 if y is None else y
+
+    traced = fx.symbolic_trace(program, concrete_args={"y": None})
+    made = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(traced))))
+    assert made.code == traced.code
+    assert made(mg.tensor([3.0])).tolist() == [6.0]
+    with pytest.raises(AssertionError, match="specialized to have value None"):
+        made(mg.tensor([3.0]), mg.tensor([1.0]))
+
+
 def test_the_lines_of_a_function_may_be_changed():
     traced = fx.symbolic_trace(lambda x: mg.relu(x))
     plain = traced.code

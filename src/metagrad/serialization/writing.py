@@ -14,7 +14,7 @@ from functools import cache
 from types import ModuleType
 from typing import IO, Any, NamedTuple
 
-from metagrad.base import dtypes
+from metagrad.base import dtypes, layouts
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
 from metagrad.base.naming import ShownName
@@ -99,6 +99,8 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
             self.save_reduce(_Global("torch", "device"), (str(obj),), obj=obj)
         elif isinstance(obj, Size):
             self.save_reduce(_Global("torch", "Size"), (tuple(obj),), obj=obj)
+        elif isinstance(obj, layouts.layout):
+            self.save_reduce(_Global("torch.serialization", "_get_layout"), (f"torch.{obj.name}",), obj=obj)
         else:
             super().save(obj, save_persistent_id)  # type: ignore[misc]
 

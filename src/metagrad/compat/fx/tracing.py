@@ -64,7 +64,10 @@ is_fx_symbolic_tracing = is_fx_tracing
 
 
 def _assert_is_none(value: Any, msg: str) -> None:
-    assert value is None, msg
+    if isinstance(value, Proxy):  # the code of a module that was traced is traced again
+        value.tracer.create_proxy("call_function", _assert_is_none, (value, msg), {})
+    else:
+        assert value is None, msg
 
 
 def _annotations(function: Any) -> dict[str, Any]:

@@ -87,6 +87,14 @@ def draw_below(state: Array, place: int, first: int, second: int, found: Array) 
 
 
 @native
+def shuffle(order: Array, words: Array) -> None:
+    """Exchange each of ``order`` (n), int64, for one of those from it on, whose place a word says (n − 1, uint32)."""
+    for i in range(len(words)):
+        j = i + np.int64(words[i]) % (len(order) - i)
+        order[i], order[j] = order[j], order[i]
+
+
+@native
 def _scale(words: Array, numbers: Array) -> None:
     for i in range(len(numbers)):
         numbers[i] = np.float32(np.int32(words[i] & _LOW_24)) * _STEP

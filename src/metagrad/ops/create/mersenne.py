@@ -157,6 +157,10 @@ class MersenneStream(Stream):
 
     def permutation(self, x: Any, axis: int = 0) -> Any:
         """The numbers below x in random order (Fisher and Yates 1938)."""
+        if _by_loop(x - 1):
+            found = np.arange(x)
+            compiled.shuffle(found, self.words(x - 1))
+            return found
         order = list(range(x))
         for i, word in enumerate(self.words(max(x - 1, 0)).tolist()):
             j = i + word % (x - i)
