@@ -16,6 +16,7 @@ from metagrad.autograd.function import Function, observers
 from metagrad.autograd.variable import Variable
 from metagrad.kernels import tuning
 from metagrad.nn import functional as F
+from metagrad.nn.functional.squared_loss import Huber
 
 SMOOTH = floats(3, 4)
 EXTRA = {
@@ -146,11 +147,12 @@ def test_no_op_is_left_out():
         observers.pop()
     # Move is to another device: in test_standin.py; FromWinners belongs to a gradient of pooling; Ctc and Hardsigmoid are in
     # test_layers.py, Attention in test_attention.py, DropoutByLoop and CrossEntropy with the kernels, NextBfloat16 in
-    # test_same.py; the last row are bases, and distances, cosines, directions and images by loops, which have tests of their own.
+    # test_same.py; Huber, of what is rounded beforehand, is below; the last row are bases, and distances, cosines, directions
+    # and images by loops, which have tests of their own.
     apart = {
         "Move", "FromWinners", "Ctc", "CtcGradient", "Shared", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy", "Step",
         "NextBfloat16", "Pointwise", "Extremum", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean",
-        "BySizes", "BySizesAbove", "Cosine", "Directions", "ResampleImages", "UnsampleImages",
+        "BySizes", "BySizesAbove", "Cosine", "Directions", "Huber", "ResampleImages", "UnsampleImages",
     }  # fmt: skip
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 
@@ -203,3 +205,10 @@ def test_0d_and_empty_tensors(name, shape):
     assert isinstance(y.array, np.ndarray) and y.dtype is metagrad.float64
     y.sum().backward()
     assert x.grad.shape == x.shape and isinstance(x.grad.array, np.ndarray)
+
+
+def test_huber_of_a_difference():
+    d = metagrad.tensor([-2.0, -0.3, 0.2, 0.7, 3.0], dtype=metagrad.float64, requires_grad=True)
+    for delta in (0.5, 1.0):
+        assert metagrad.autograd.gradcheck(lambda d, delta=delta: Huber.apply(d, delta=delta), (d,))
+        assert metagrad.autograd.gradgradcheck(lambda d, delta=delta: Huber.apply(d, delta=delta), (d,))
