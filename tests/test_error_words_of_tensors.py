@@ -184,6 +184,37 @@ def cases(lib):
         "a shared conjugate": (lambda: i.conj().__dlpack__(), "Can't export tensors with the conjugate bit set"),
         "nothing to share": (lambda: x.to("meta").__dlpack__(), "Cannot pack tensors on meta"),
         "an offset that is set": (lambda: lib.Generator().set_offset(1), "CPU Generator does not use offset"),
+        "a correction twice": (lambda: x.std(unbiased=True, correction=1), r"std\(\) received an invalid combination of arguments"),
+        "a fill of one dimension": (
+            lambda: lib.full((2,), t([3])),
+            r"full\(\): argument 'fill_value' \(position 2\) must be Number, not Tensor",
+        ),
+        "complex numbers sought": (lambda: lib.searchsorted(x[0], i), "not implemented for 'ComplexFloat'"),
+        "integers behind a mask": (
+            lambda: lib.masked.softmax(x.long(), 0, mask=x > 0),
+            "\"softmax_kernel_impl\" not implemented for 'Long'",
+        ),
+        "slices that are copied": (
+            lambda: x.index_copy(0, t([0]), ones(1, 5)),
+            "Destination slice shape: 4 at dimension 0 and source slice shape: 5 at dimension 0",
+        ),
+        "indices that are copied": (
+            lambda: x.index_copy(0, t([0, 1]), x[:1]),
+            r"Number of indices \(2\) should be equal to source.size\(dim\) \(1\)",
+        ),
+        "a copy of fewer dimensions": (
+            lambda: x.index_copy(0, t(1), ones(4)),
+            r"Source dimensionality \(1\), destination dimensionality \(2\)",
+        ),
+        "a copied number": (
+            lambda: x.index_copy(0, t([0, 1]), t(1.0)),
+            r"When source is scalar, index should have one element \(got 2\)",
+        ),
+        "half a diagonal": (lambda: x.tril(1.5), "must be int, not float|cannot be interpreted as an integer"),
+        "a grid of a number": (
+            lambda: lib.meshgrid(x[0], 5, indexing="ij"),
+            "expected Tensor as element 1 in argument 0, but got int",
+        ),
     }  # fmt: skip
 
 

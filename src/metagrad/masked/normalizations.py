@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.base.typing import DTypeLike
 from metagrad.masked.reductions import kept, norm, of_dtype
+from metagrad.ops.arguments import floats
 from metagrad.ops.reduce import softmax as softmaxes
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def softmax(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | 
     >>> metagrad.masked.softmax(x, 0, mask=mask)
     tensor([0.7311, 0.0000, 0.2689])
     """
-    return softmaxes.softmax(kept(of_dtype(input, dtype), mask, -math.inf), dim)
+    return softmaxes.softmax(kept(floats("softmax_kernel_impl", of_dtype(input, dtype)), mask, -math.inf), dim)
 
 
 def log_softmax(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
@@ -36,7 +37,7 @@ def log_softmax(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tenso
     >>> metagrad.masked.log_softmax(x, 0, mask=mask)
     tensor([-0.3133,    -inf, -1.3133])
     """
-    return softmaxes.log_softmax(kept(of_dtype(input, dtype), mask, -math.inf), dim)
+    return softmaxes.log_softmax(kept(floats("log_softmax_kernel_impl", of_dtype(input, dtype)), mask, -math.inf), dim)
 
 
 def softmin(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:

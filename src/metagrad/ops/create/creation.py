@@ -231,6 +231,8 @@ def full(size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **named: 
     (tensor([7, 7]), tensor([7., 7.]))
     """
     need_sizes("full", size)
+    if getattr(fill_value, "ndim", 0):
+        raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor: it has dimensions")
     value = fill_value.item() if hasattr(fill_value, "item") else fill_value
     kind = dtypes.of_scalar(value) if dtype is None else dtypes.of(dtype)
     return copying.full(extents((size,), named), fitting(value, kind), kind.dtype)

@@ -42,9 +42,11 @@ def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str | None = None)
             UserWarning,
         )
         indexing = "ij"
-    given = [
-        as_tensor(x) for x in (tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors)
-    ]
+    listed = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    for i, x in enumerate(listed):
+        if isinstance(x, (int, float, complex)):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    given = [as_tensor(x) for x in listed]
     if not given:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     for x in given:

@@ -306,11 +306,31 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
     if name == "index_copy" and len(shape) < 2 and (given or (1,)) == (rows.size,):
         return  # without dimensions, as a vector of one element
     expected = (*shape[:axis], rows.size, *shape[axis + 1 :]) if shape else ()
+    if name == "index_copy" and shape and given != expected:
+        raise _uncopyable(shape, given, axis, rows.size)
     if given != expected or (not shape and rows.size != 1):
         raise kind(
             f"{name}(): source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(shape)} source.shape = {list(given)}: for {rows.size} indices it must be {list(expected)}"
         )
+
+
+def _uncopyable(shape: tuple[int, ...], given: tuple[int, ...], axis: int, count: int) -> Exception:
+    """What to raise for a source that index_copy cannot take its slices from."""
+    if not given:
+        return IndexError(f"index_copy_(): When source is scalar, index should have one element (got {count})")
+    if len(given) != len(shape):
+        return IndexError(
+            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source dimensionality "
+            f"({len(given)}), destination dimensionality ({len(shape)})"
+        )
+    there, here = (" ".join(map(str, (*n[:axis], *n[axis + 1 :]))) for n in (shape, given))
+    if there != here:
+        return RuntimeError(
+            "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+            f"{there} at dimension {axis} and source slice shape: {here} at dimension {axis}."
+        )
+    return IndexError(f"index_copy_(): Number of indices ({count}) should be equal to source.size(dim) ({given[axis]})")
 
 
 # ------------------------------------------------ elements by their number

@@ -17,7 +17,7 @@ from metagrad.kernels.counting import are_among
 from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.searching import positions
 from metagrad.ops.arguments import takes_exact_out
-from metagrad.ops.dtype_checks import refuse
+from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.operands import result_type, tensor_in, tensor_of
 from metagrad.ops.reduce.extrema import ordered
 
@@ -49,6 +49,8 @@ def searchsorted(
     tensor([0, 1, 3])
     """
     kind = result_type(ordered(sorted_sequence, "searchsorted"), tensor_of(values))
+    if kind.is_complex:
+        raise unsupported("searchsorted_out_cpu", kind)
     edges, wanted = (widened(tensor_in(x, kind).array) for x in (sorted_sequence, tensor_of(values)))
     wanted = wanted if wanted.ndim else move(wanted, of_array(edges))
     refuse("searchsorted", sorted_sequence, "b")

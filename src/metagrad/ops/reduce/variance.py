@@ -127,6 +127,10 @@ def _measured(
 ) -> Tensor:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
+    if correction is not None and unbiased is not None:
+        raise TypeError(
+            f"{op.__name__.lower()}() received an invalid combination of arguments: unbiased and correction"
+        )
     c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
     if input.array.dtype.kind not in "fcV":
         raise RuntimeError(f"std and var only support floating point and complex dtypes, got {input.dtype}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,10 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 def _zeroed(function: Callable[[Array, int], Array], input: Tensor, diagonal: int) -> Tensor:
     if input.array.ndim < 2:
         raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
+    diagonal = operator.index(diagonal)
     name, extents = function.__name__.capitalize(), input.array.shape[-2:]
     if isinstance(input.array, np.ndarray) and extents[0] * extents[1] >= tuning.POINTWISE_LARGE:
-        return named(Triangle.apply(contiguous(input), lower=name == "Tril", diagonal=int(diagonal)), name)
+        return named(Triangle.apply(contiguous(input), lower=name == "Tril", diagonal=diagonal), name)
     kept = function(filled(extents, True, bool, input.array), diagonal)
     return named(Where.apply(kept, contiguous(input), False), name)
 
