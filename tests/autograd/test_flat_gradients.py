@@ -21,6 +21,7 @@ STEPS = {
     "copysign": lambda x: metagrad.copysign(x, -1.0),
     "max_pool": lambda x: F.max_pool1d(x, 2),
     "adaptive_max_pool": lambda x: F.adaptive_max_pool1d(x, 4),
+    "fractional_max_pool": lambda x: F.fractional_max_pool2d(x.reshape(1, 2, 3), (1, 2), (2, 2)),
     "avg_pool": lambda x: F.avg_pool1d(x, 2),
     "adaptive_avg_pool": lambda x: F.adaptive_avg_pool1d(x, 4),
     "reflect": lambda x: F.pad(x, (1, 1), mode="reflect"),

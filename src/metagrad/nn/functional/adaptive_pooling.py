@@ -248,6 +248,8 @@ def _fractional_max(
     best = np.where(np.isnan(backwards).any(-1), last_nan, np.argmax(backwards[..., ::-1], -1))
     found = wrap(np.take_along_axis(index, best[..., None], -1)[..., 0])
     y = gather(x.flatten(2), 2, found)
+    if y._grad_fn is not None:
+        y._grad_fn.flat_in = (0,)
     shape = (*lead, *count) if x is input else (lead[1], *count)
     return (y.reshape(shape), found.reshape(shape)) if return_indices else y.reshape(shape)
 
