@@ -1,5 +1,6 @@
 """Guards: what is refused lest a gradient, or a number, be silently wrong, with PyTorch's kinds of errors."""
 
+import numpy as np
 import pytest
 
 import metagrad
@@ -796,3 +797,33 @@ def test_what_stays_allowed():
     assert outcome(found["overlap_step"]) == [1.0, 1.0, 5.0, 3.0, 9.0, 5.0]
     assert outcome(found["inf_6"]) == (False, False, True, True)
     assert outcome(functions(metagrad)["kwd"]) == [10.0, 10.0, 10.0]
+
+
+@pytest.mark.parametrize("library", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("mode", ["no_grad", "inference_mode"])
+def test_a_view_that_was_not_recorded_is_out_of_date_after_a_write(library, mode):
+    lib = pytest.importorskip(library)
+    x = lib.ones(3, requires_grad=True).clone()
+    with getattr(lib, mode)():
+        view = x[:2]
+    assert not (view.detach() * 2).requires_grad
+    x.mul_(2)
+    for use in (lambda: view * 2, lambda: view.grad_fn, lambda: view[0]):
+        with pytest.raises(RuntimeError, match="its base or another view of its base has been modified inplace"):
+            use()
+    assert view.requires_grad
+    with lib.no_grad():
+        assert (view * 2).tolist() == [4, 4]
+
+
+@pytest.mark.parametrize("library", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_what_is_made_in_inference_mode(library):
+    lib = pytest.importorskip(library)
+    with lib.inference_mode():
+        made = [lib.from_numpy(np.ones(2)), lib.nn.Linear(1, 1).weight, lib.frombuffer(bytearray(8), dtype=lib.float32)]
+        x = lib.ones(2)
+    assert all(t.is_inference() for t in made)
+    with pytest.raises(RuntimeError, match="Setting requires_grad=True on inference tensor outside InferenceMode"):
+        lib.nn.Parameter(x)
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor outside InferenceMode"):
+        x.set_(lib.ones(1))

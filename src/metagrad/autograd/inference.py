@@ -7,8 +7,16 @@ reads the counter, and a write in place changes it: there, and only there, the e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from metagrad.autograd.mode import mode
+
+
+def in_this_mode(tensor: Any) -> Any:
+    """A new tensor, which nobody counts the writes to if it was made in inference mode."""
+    if mode.inference:
+        tensor._counter = Untracked()
+    return tensor
 
 
 class Untracked(list[int]):

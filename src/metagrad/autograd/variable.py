@@ -86,7 +86,7 @@ class Variable:
     def requires_grad(self) -> bool:
         """Whether a gradient will be computed for this tensor, or for something it was computed from."""
         if self._view is not None:
-            self._view.refresh(self)
+            self._view.refresh(self, asked=True)
         return self._requires_grad
 
     @requires_grad.setter

@@ -86,12 +86,17 @@ class View:
         name = "a function" if view._grad_fn is None else _BACKWARD.sub("", view._grad_fn.name())
         return f"Output {self.number} of {name} is a view and"
 
-    def refresh(self, view: Variable) -> None:
-        """Bring the view's node up to date with its base."""
+    def refresh(self, view: Variable, asked: bool = False) -> None:
+        """Bring the view's node up to date with its base. asked: only whether it requires grad, which is no error."""
         base = self.base
         if self.borrowed and not base._requires_grad:
             self.borrowed = view._requires_grad = False
         if self.seen == base._counter[0]:
+            return
+        if self.guard in (UNRECORDED, INFERENCE):
+            if base._requires_grad and mode.grad and not asked:
+                text = str(self.guard).replace("is being", "its base or another view of its base has been")
+                raise RuntimeError(f"{text}. clone() one of them first")
             return
         if self.guard is OWN_FUNCTION or self.guard is SEVERAL and base._requires_grad and mode.grad:
             raise RuntimeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from metagrad.autograd.inference import in_this_mode
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.naming import is_own
 from metagrad.base.typing import DeviceLike, DTypeLike
@@ -40,7 +41,9 @@ class Parameter(Tensor, metaclass=_ParameterType):
         own = cls is Parameter and isinstance(given, Tensor) and _is_users(type(given))
         kind: type[Any] = type(given) if own else cls
         self: Any = wrap(given.array.view() if isinstance(given, Variable) else tensor(given).array, kind=kind)
-        self.requires_grad = requires_grad
+        if isinstance(given, Variable) and given._counter.__class__ is not list:
+            self._counter = given._counter
+        in_this_mode(self).requires_grad = requires_grad
         if own:
             self._is_param = True
         return self

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.inference import Untracked
-from metagrad.autograd.mode import mode
+from metagrad.autograd.inference import in_this_mode
 from metagrad.autograd.variable import Variable, lifters, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, get_default_device, move, of_array, repeated_on
@@ -44,9 +43,7 @@ def finished(
         array = move(array, Device(device))
     elif isinstance(array, np.ndarray):  # one on a GPU stays there
         array = move(array, get_default_device())
-    out = wrap(array)
-    if mode.inference:
-        out._counter = Untracked()
+    out: Tensor = in_this_mode(wrap(array))
     if requires_grad is not False:
         if requires_grad is not True and requires_grad is not None:
             raise TypeError(f"argument 'requires_grad' must be True or False, got {requires_grad!r:.60}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.inference import in_this_mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
@@ -96,7 +97,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
             "At least one stride in the given numpy array is negative, and "
             "tensors with negative strides are not currently supported: copy() it"
         )
-    return wrap(ndarray)
+    return in_this_mode(wrap(ndarray))
 
 
 def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
@@ -134,7 +135,7 @@ def _placed(array: Array, device: DeviceLike, copy: bool | None) -> Tensor:
     moved = array if device is None else move(array, Device(device))
     if moved is not array and copy is False:
         raise ValueError(f"from_dlpack: memory cannot be shared with the device {device}")
-    return wrap(moved.copy() if copy and moved is array else moved)
+    return in_this_mode(wrap(moved.copy() if copy and moved is array else moved))
 
 
 def _writable(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -200,6 +201,6 @@ def frombuffer(
         warn_once(
             "The given buffer is not writable: in-place operations on this tensor will raise; bytearray() makes a copy"
         )
-    out = wrap(np.frombuffer(buffer, kind.dtype, count, offset))
+    out = in_this_mode(wrap(np.frombuffer(buffer, kind.dtype, count, offset)))
     out.requires_grad = requires_grad
     return out
