@@ -379,6 +379,14 @@ def test_bytes_of_a_file_are_read_as_they_are_used(tmp_path):
     assert np.fromfile(file, np.float32)[0] == 7.0
 
 
+def test_a_shared_file_is_made_where_there_is_none(tmp_path):
+    file = tmp_path / "numbers"
+    with pytest.raises(RuntimeError, match="unable to open file"):
+        mg.from_file(str(file), size=4)
+    mg.from_file(str(file), shared=True, size=4)[1] = 5.0
+    assert np.fromfile(file, np.float32).tolist() == [0.0, 5.0, 0.0, 0.0]
+
+
 def test_what_would_split_a_model_says_so():
     from metagrad.distributed.fsdp import FullyShardedDataParallel
     from metagrad.distributed.tensor import DTensor, Shard, distribute_tensor
@@ -530,9 +538,12 @@ def test_what_lies_beside_the_loader_is_found_where_programs_look():
         "from torch.utils.data._utils.fetch import _MapDatasetFetcher\n"
         "from torch.utils.data._utils.pin_memory import pin_memory\n"
         "from torch.utils.data._utils.worker import get_worker_info\n"
-        "print(int(_DatasetKind.Iterable), _MapDatasetFetcher('abc', True, list, False).fetch([2, 0]), pin_memory(3))"
+        "print(int(_DatasetKind.Iterable), _MapDatasetFetcher('abc', True, list, False).fetch([2, 0]), pin_memory(3))\n"
+        "default_collate_fn_map[complex] = lambda batch, *, collate_fn_map=None: sum(batch)\n"  # the one that collate reads
+        "from torch.utils.data import default_collate\n"
+        "print(default_collate([1j, 2j]))"
     )
-    assert found == ["1 ['c', 'a'] 3"]
+    assert found == ["1 ['c', 'a'] 3", "3j"]
 
 
 def test_each_path_of_a_module_adds_its_names():
@@ -577,3 +588,21 @@ print(torch.Tensor.__module__)
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert found.split("\n")[:2] == ["<class 'torch.Tensor'> True True", home]
+
+
+def test_handles_and_futures_are_told_by_pytorchs_names():
+    found = under_alias(
+        "import torch, pickle\n"
+        "from torch.utils.hooks import RemovableHandle, unserializable_hook\n"
+        "hooks, number = {}, RemovableHandle.next_id\n"
+        "handle = torch.nn.Linear(1, 1).register_forward_hook(print)\n"
+        "print(type(handle).__module__, handle.id - number, RemovableHandle.next_id - number)\n"
+        "print(unserializable_hook(lambda g: g).__torch_unserializable__)\n"
+        "g = torch.Generator().manual_seed(3)\n"
+        "torch.rand(2, generator=g)\n"
+        "print(torch.equal(torch.rand(2, generator=pickle.loads(pickle.dumps(g))), torch.rand(2, generator=g)))\n"
+        "print(torch.jit.fork(lambda a: a + 1, 2).wait(), torch.jit.Attribute(1, int).value)\n"
+        "with torch.jit.fuser('fuser1'):\n"
+        "    print(torch.nuclear_norm(torch.eye(2)).item(), torch.frobenius_norm(torch.ones(2, 2), (0, 1)).item())"
+    )
+    assert found == ["torch.utils.hooks 0 1", "True", "True", "3 1", "2.0 2.0"]

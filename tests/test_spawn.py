@@ -35,8 +35,7 @@ def test_all_of_them_run(processes, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
     started = processes.start_processes(write, (tmp_path / "..",), nprocs=1, join=False, start_method="fork")
     assert started.pids() == [started.processes[0].pid]
-    while not started.join():
-        pass
+    assert started.join() is True and started.join() is True
 
 
 def test_what_they_raise_comes_with_its_traceback(processes):

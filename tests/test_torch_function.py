@@ -542,3 +542,25 @@ def test_functions_are_found_in_whatever_holds_them_before_the_first_trace(lib):
         "True False True True",
         "True add! relu? add? add.",
     ]
+
+
+PLAIN = """
+import torch, warnings
+class Row(torch.Tensor): pass
+x = torch.ones(1).as_subclass(Row)
+warnings.simplefilter("ignore")
+print(type(torch.tensor(x)).__name__, type(x + 1).__name__)
+class Method:
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return self is args[0]
+with warnings.catch_warnings(record=True) as found:
+    warnings.simplefilter("always")
+    print(torch.add(Method(), 1), len(found), "plain method" in str(found[0].message))
+"""
+
+
+@pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_copies_are_plain_tensors_and_plain_methods_are_bound(lib):
+    if lib == "torch":
+        pytest.importorskip("torch")
+    assert ran(lib, PLAIN) == ["Tensor Row", "True 1 True"]

@@ -151,7 +151,7 @@ _UNDOCUMENTED = """
     sym_ite sym_max sym_min sym_not sym_sqrt sym_sum SymBool SymFloat SymInt t_copy to_dlpack transpose_copy unbind_copy
     unfold_copy unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy _standard_gamma _sample_dirichlet _assert
     _assert_async _check _check_index _check_is_size _check_tensor_all _check_tensor_all_with
-    _check_type _check_value _check_with _neg_view _weight_norm eig lstsq matrix_rank solve symeig
+    _check_type _check_value _check_with _neg_view _weight_norm frobenius_norm nuclear_norm eig lstsq matrix_rank solve symeig
 """.split()  # those that PyTorch has there and does not document
 _STORAGES = """
     BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage FloatStorage

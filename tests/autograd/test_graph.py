@@ -426,3 +426,13 @@ def test_writes_that_are_not_counted():
     with _unsafe_preserve_version_counter(x):
         x.add_(1)
     assert x._version == 0 and x.tolist() == [2, 2]
+
+
+def test_a_batch_of_gradients_frees_the_graph_as_one_does():
+    x = metagrad.ones(2, requires_grad=True)
+    y = x.sin()
+    rows = metagrad.ones(3, 2)
+    metagrad.autograd.grad(y, x, rows, is_grads_batched=True, retain_graph=True)
+    metagrad.autograd.grad(y, x, rows, is_grads_batched=True)
+    with pytest.raises(RuntimeError, match="a second time"):
+        metagrad.autograd.grad(y, x, rows, is_grads_batched=True)

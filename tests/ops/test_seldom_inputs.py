@@ -293,3 +293,9 @@ def test_windows_have_a_whole_length_and_no_out():
     for arguments, named in (((3.5,), {}), ((4,), {"out": metagrad.empty(4)})):
         with pytest.raises(TypeError):
             metagrad.hann_window(*arguments, **named)
+
+
+def test_a_softmax_has_a_dimension():
+    for f in (metagrad.softmax, metagrad.log_softmax, metagrad.Tensor.softmax):
+        with pytest.raises(TypeError, match="dim"):
+            f(metagrad.ones(2))

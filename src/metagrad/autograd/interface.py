@@ -116,10 +116,14 @@ def grad(
         )
     batched = [grad_outputs] if isinstance(grad_outputs, _Variable) else grad_outputs
     _check_batched(batched, [outputs] if isinstance(outputs, _Variable) else outputs)
+    each = list(zip(*batched, strict=True))
     rows: Sequence[Any] = [
-        grad(outputs, inputs, row, True, create_graph, allow_unused=allow_unused, materialize_grads=materialize_grads)
-        for row in zip(*batched, strict=True)
-    ]
+        grad(
+            outputs, inputs, row, retain_graph if row is each[-1] else True, create_graph,
+            allow_unused=allow_unused, materialize_grads=materialize_grads,
+        )
+        for row in each
+    ]  # fmt: skip
     return tuple([np.stack(g) if isinstance(g[0], _Variable) else g[0] for g in zip(*rows, strict=True)])  # type: ignore[misc]
 
 

@@ -23,6 +23,7 @@ __all__ = ["give_all", "take_back", "watched"]
 _ROOMS = {  # metagrad's modules, and those below them: what PyTorch calls them, with what is below; "=": all below are one there
     "autograd.custom": "=autograd.function",
     "autograd.function": "autograd.function",
+    "autograd.hooks": "=utils.hooks",
     "autograd.mode": "autograd.grad_mode",
     "autograd.observe": "autograd.anomaly_mode",
     "base.device": "=",
@@ -83,6 +84,7 @@ _FILES = {  # of each class of distributions, in small letters, the file
 }
 _ONLY = {  # of modules without ``__all__``, most of whose names are not public: those that are
     "autograd.custom": "FunctionCtx",
+    "autograd.hooks": "RemovableHandle",
     "base.device": "device",
     "base.dtypes": "dtype finfo iinfo",
     "base.layouts": "layout memory_format",
@@ -209,8 +211,8 @@ class Watching:
 
 def watched(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
     """The spec of one of metagrad's modules that has such classes; None of others."""
-    if not name.startswith("metagrad.") or _room(name[9:]) is None:
-        return None
+    if not name.startswith("metagrad.") or _room(name[9:]) is None or moved(name[9:]) is not None:
+        return None  # what is found elsewhere must not be run twice
     spec = PathFinder.find_spec(name, path)
     if spec is not None and spec.loader is not None:
         spec.loader = Watching(spec.loader)  # type: ignore[assignment]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from metagrad.base.warning import warn
 from metagrad.compat.futures import Future
@@ -29,6 +29,7 @@ __all__ = [
     "enable_onednn_fusion",
     "export",
     "fork",
+    "fuser",
     "freeze",
     "ignore",
     "interface",
@@ -86,9 +87,11 @@ def _get_trace_graph(*args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError("a model's steps are not written in TorchScript here: fx.symbolic_trace gives its graph")
 
 
-def Attribute(value: T, type: Any = None) -> T:
-    """The value: types are for readers."""
-    return value
+class Attribute(NamedTuple):
+    """A value and its type, for readers."""
+
+    value: Any
+    type: Any
 
 
 def save(m: object, f: object, _extra_files: object = None) -> None:
@@ -168,14 +171,24 @@ def is_scripting() -> bool:
 is_tracing = is_scripting
 
 
-def fork(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """The function's result, computed at once; ``wait`` returns it."""
-    return func(*args, **kwargs)
-
-
-def wait(future: T) -> T:
-    """What ``fork`` returned."""
+def fork(func: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
+    """A future of the function's result, which is computed at once."""
+    future: Future[T] = Future()
+    future.set_result(func(*args, **kwargs))
     return future
+
+
+def wait(future: Future[T]) -> T:
+    """The result of what ``fork`` returned."""
+    return future.wait()
+
+
+@contextlib.contextmanager
+def fuser(name: str) -> Iterator[None]:
+    """Changes nothing: there is no compiler to choose. Raises Exception for a name that is none of PyTorch's."""
+    if name not in ("fuser0", "fuser1", "fuser2", "fuser3"):
+        raise Exception(f"unrecognized fuser option (name: {name})")
+    yield
 
 
 @contextlib.contextmanager

@@ -113,7 +113,10 @@ class ProcessContext:
         """Wait until one ends: True if all have. Where one failed the others are ended, and its error is raised."""
         running = [process.sentinel for process in self.processes if process.exitcode is None]
         if running and self._failed() is None:
-            connection.wait(running, timeout)
+            ended = connection.wait(running, timeout)
+            for process in self.processes:
+                if process.sentinel in ended:
+                    process.join()  # its exit code is known a little after its end
         failed = self._failed()
         if failed is None:
             return all(process.exitcode == 0 for process in self.processes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -20,7 +21,9 @@ from metagrad.ops.create.shared import from_numpy
 from metagrad.ops.index.embedding import embedding as _embedding
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.linalg.misfits import removed
+from metagrad.ops.linalg.norms import matrix_norm
 from metagrad.ops.pointwise.complex_numbers import view_as_complex, view_as_real
+from metagrad.ops.reduce.norms import vector_norm
 from metagrad.tensors.tensor import Tensor
 
 _COPIES = """
@@ -44,7 +47,7 @@ _REMOVED = ("eig", "lstsq", "matrix_rank", "solve", "symeig")  # they say what t
 __all__ = [
     "_weight_norm",
     "_neg_view", "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "embedding_renorm_",
-    "feature_dropout", "feature_dropout_", "fill",
+    "feature_dropout", "feature_dropout_", "fill", "frobenius_norm", "nuclear_norm",
     "from_file", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "gru_cell", "lstm_cell", "norm_except_dim",
     "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt",
     "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES], *_REMOVED,
@@ -112,8 +115,24 @@ def fill(input: Tensor, value: Operand) -> Tensor:
 def from_file(filename: str, shared: bool = False, size: int = 0, *, dtype: Any = None, **_: Any) -> Tensor:
     """The numbers of a file, read as they are used; only with ``shared`` is what is written written into the file."""
     kind = empty(0, dtype=dtype).array.dtype
-    memory: Any = np.memmap(filename, kind, "r+" if shared else "c", shape=(size,))
+    try:
+        if shared and size:  # is made, or made longer
+            with open(filename, "ab") as file:
+                file.truncate(max(os.path.getsize(filename), size * kind.itemsize))
+        memory: Any = np.memmap(filename, kind, "r+" if shared else "c", shape=(size,))
+    except OSError as error:
+        raise RuntimeError(f"unable to open file <{filename}> in read-only mode: {error}") from error
     return from_numpy(memory.view(np.ndarray))
+
+
+def nuclear_norm(input: Tensor, dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
+    """The sum of the singular values of matrices."""
+    return matrix_norm(input, "nuc", dim, keepdim)
+
+
+def frobenius_norm(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
+    """√Σ |x|² over dimensions; over all if there are none."""
+    return vector_norm(input, 2, dim or None if not isinstance(dim, int) else dim, keepdim)
 
 
 def grid_sampler(

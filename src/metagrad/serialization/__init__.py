@@ -32,6 +32,7 @@ from metagrad.serialization.packages import (
     register_package,
     validate_cuda_device,
 )
+from metagrad.serialization.reading import LEGACY_MAGIC as MAGIC_NUMBER
 from metagrad.serialization.safe_names import (
     add_safe_globals,
     clear_safe_globals,
@@ -41,6 +42,7 @@ from metagrad.serialization.safe_names import (
 from metagrad.serialization.safetensors import SafetensorsError, load_file, read_metadata, save_file
 from metagrad.serialization.settings import (
     DEFAULT_PROTOCOL,
+    PROTOCOL_VERSION,
     LoadEndianness,
     SourceChangeWarning,
     get_crc32_options,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+PROTOCOL_VERSION = 1001  # of the older format of files
 DEFAULT_PROTOCOL = 2  # the version of pickles that ``save`` writes
 
 

@@ -25,7 +25,7 @@ from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.serialization.number_types import STORAGE_NAMES, UNTYPED
 from metagrad.serialization.packages import _package_registry, location_tag
 from metagrad.serialization.reading import LEGACY_MAGIC
-from metagrad.serialization.settings import skips_data
+from metagrad.serialization.settings import PROTOCOL_VERSION, skips_data
 from metagrad.serialization.storages import place_of
 from metagrad.tensors.storage import UntypedStorage
 from metagrad.tensors.tensor import Tensor
@@ -236,11 +236,11 @@ def _put(archive: zipfile.ZipFile, name: str, data: bytes | memoryview) -> None:
 def write_legacy(obj: object, file: IO[bytes], pickle_module: ModuleType | None = None, protocol: int = 2) -> None:
     """Write an object in the format of before 1.6: pickles after each other, then the storages."""
     system = {
-        "protocol_version": 1001,
+        "protocol_version": PROTOCOL_VERSION,
         "little_endian": sys.byteorder == "little",
         "type_sizes": {"short": 2, "int": 4, "long": 4},
     }
-    for value in (LEGACY_MAGIC, 1001, system):
+    for value in (LEGACY_MAGIC, PROTOCOL_VERSION, system):
         pickle.dump(value, file, protocol)
     storages = _dumped(obj, file, pickle_module, protocol, True)
     pickle.dump([storage.key for storage in storages], file, protocol)

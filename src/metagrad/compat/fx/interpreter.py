@@ -202,4 +202,4 @@ class Transformer(Interpreter):
 
             last = self.graph.output_node()
             self.new_graph.output(map_aggregate(result, node_of), last.type).meta.update(last.meta)
-        return GraphModule(self.module, self.new_graph, type(self.module).__name__)
+        return GraphModule(self.module, self.new_graph)

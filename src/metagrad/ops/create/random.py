@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,6 +89,9 @@ class Generator:
         """A generator that goes on from where this one stands, on its own."""
         return Generator(self.device).set_state(self.get_state())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _standing_at, (str(self.device), self.get_state())
+
     def get_state(self) -> Tensor:
         """Where the stream stands, as a tensor of bytes, on the CPU: ``set_state`` goes on from there."""
         if isinstance(self.stream, DeviceStream):
@@ -120,6 +123,11 @@ class Generator:
             self._seed = int(words[0])
             self._stream = DeviceStream(self._seed, self.device, int(words[1]))
         return self
+
+
+def _standing_at(device: str, state: Tensor) -> Generator:
+    """What a pickled generator is made anew by."""
+    return Generator(device).set_state(state)
 
 
 _numbers_of = "metagrad"  # whose numbers generators of the CPU draw
