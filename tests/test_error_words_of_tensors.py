@@ -215,6 +215,27 @@ def cases(lib):
             lambda: lib.meshgrid(x[0], 5, indexing="ij"),
             "expected Tensor as element 1 in argument 0, but got int",
         ),
+        "absolute values elsewhere": (lambda: lib.abs(x, out=x.double()), "Found dtype Double but expected Float"),
+        "rounded elsewhere": (lambda: lib.floor(x, out=x.long()), "Found dtype Long but expected Float"),
+        "what is infinite, as numbers": (lambda: lib.isneginf(x, out=x.clone()), "isneginf does not support non-boolean outputs."),
+        "signs as numbers": (lambda: lib.signbit(x, out=x.clone()), "signbit does not support non-boolean outputs."),
+        "numbers for nan elsewhere": (
+            lambda: lib.nan_to_num(x, out=x.double()),
+            "nan_to_num: dtype of out: Double should be same as input: Float",
+        ),
+        "places as fractions": (
+            lambda: lib.nonzero(x, out=ones(0)),
+            "nonzero: Expected out tensor to have scalar type Long but got scalar typeFloat",
+        ),
+        "selected elsewhere": (
+            lambda: lib.masked_select(x, x > 0, out=x.long()),
+            r"masked_select\(\): self and result must have the same scalar type",
+        ),
+        "a quantile elsewhere": (
+            lambda: lib.quantile(x, 0.5, out=ones(0).double()),
+            r"quantile\(\) out tensor must be same dtype as the input tensor",
+        ),
+        "chosen elsewhere": (lambda: lib.where(x > 0, x, x.double(), out=ones(0)), "Expected out type to be Double but got Float"),
     }  # fmt: skip
 
 

@@ -136,7 +136,8 @@ EXACT = {
 @pytest.mark.parametrize("name", EXACT)
 def test_out_of_another_dtype_than_the_results(name):
     with pytest.raises(
-        RuntimeError, match=r"out tensor to have dtype [\w ]+, but got double|and Double for out's dtype"
+        RuntimeError,
+        match="(?i)out tensor .*double|and Double for out's dtype|Found dtype Double|out type to be|same dtype as",
     ):
         EXACT[name](metagrad, metagrad.empty(0, dtype=metagrad.float64))
 

@@ -253,6 +253,11 @@ def takes_out_by(
     return lambda function: takes_out(function, rule, before)
 
 
+def takes_same_out(function: Callable[P, R]) -> Callable[P, R]:
+    """``takes_exact_out`` for a function of one tensor, whose dtype the result has."""
+    return takes_out(function, Rule(exactly=True, words="Found dtype {given} but expected {wanted}"))
+
+
 def takes_exact_out(function: Callable[P, R]) -> Callable[P, R]:
     """``takes_out`` for a function that writes no other dtype than its result's.
 

@@ -16,7 +16,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Operand
 from metagrad.kernels import masks
 from metagrad.kernels.copying import joined
-from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out_by
+from metagrad.ops.arguments import asks_for_tensors, takes_out_by
 from metagrad.ops.fitting import number_for
 from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
@@ -66,7 +66,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     return where(contiguous(mask), number, contiguous(input))
 
 
-@takes_out_by(exactly=True, apart=True)
+@takes_out_by(exactly=True, apart=True, words="masked_select(): self and result must have the same scalar type")
 @known_as("MaskedSelect")
 @guarding("input", "mask")
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -86,7 +86,9 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     return getitem(input.expand(shape), mask.expand(shape))
 
 
-@takes_exact_out
+@takes_out_by(
+    exactly=True, words="nonzero: Expected out tensor to have scalar type {wanted} but got scalar type{given}"
+)
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """The indices of the elements that are not zero: (count, ndim), or a tuple of ndim vectors.
 

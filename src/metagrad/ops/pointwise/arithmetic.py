@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Number, Operand
-from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, takes_out, takes_same_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import (
     as_tensor,
@@ -158,7 +158,7 @@ class Neg(Pointwise):
         return -grad
 
 
-@takes_exact_out
+@takes_same_out
 def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−x, element by element.
 

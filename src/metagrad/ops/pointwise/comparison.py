@@ -19,7 +19,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
 from metagrad.kernels.one_call import is_nan, of_two
-from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_out, takes_out_by
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ def isfinite(input: Tensor) -> Tensor:
     return wrap(np.isfinite(input.array))
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words="isposinf does not support non-boolean outputs.")
 def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is +∞.
 
@@ -322,7 +322,7 @@ def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _infinite(input, "isposinf", 1)
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words="isneginf does not support non-boolean outputs.")
 def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is −∞.
 

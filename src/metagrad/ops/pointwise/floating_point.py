@@ -19,7 +19,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.kernels.fusion import as_one_step, noted_for_numpy
 from metagrad.kernels.quicker import without_nan
 from metagrad.kernels.selection import select
-from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import (
     as_tensor,
@@ -61,7 +61,7 @@ class NanToNum(Pointwise):
         return grad * self.finite
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words="nan_to_num: dtype of out: {given} should be same as input: {wanted}")
 @guarding("input")
 def nan_to_num(
     input: Tensor,

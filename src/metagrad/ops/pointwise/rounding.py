@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import floats, takes_exact_out
+from metagrad.ops.arguments import floats, takes_same_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, in_single
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -56,7 +56,7 @@ class Frac(Pointwise):
         return grad
 
 
-@takes_exact_out
+@takes_same_out
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The largest integer ⌊x⌋ not above x, in the dtype of x.
 
@@ -67,7 +67,7 @@ def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _step(Floor, input, np.floor)
 
 
-@takes_exact_out
+@takes_same_out
 def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The smallest integer ⌈x⌉ not below x, in the dtype of x.
 
@@ -78,7 +78,7 @@ def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _step(Ceil, input, np.ceil)
 
 
-@takes_exact_out
+@takes_same_out
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
     """x rounded to the nearest multiple of 10⁻ᵈ, d = ``decimals``; halves go to the even neighbour.
 
@@ -100,7 +100,7 @@ def _to_decimals(x: Tensor, decimals: int) -> Tensor:
     return _step(Round, x, lambda numbers: np.round(numbers, decimals))
 
 
-@takes_exact_out
+@takes_same_out
 def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x without its fraction, rounded towards 0, in the dtype of x.
 
@@ -114,7 +114,7 @@ def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 fix = trunc
 
 
-@takes_exact_out
+@takes_same_out
 def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The fraction of x, with its sign: x − trunc(x).
 

@@ -17,7 +17,7 @@ from metagrad.base.warning import warn_once
 from metagrad.kernels import masks
 from metagrad.kernels.selection import select
 from metagrad.ops.argument_types import NotATensor
-from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_out, takes_out_by
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_room, need_tensors, operands, result_type
@@ -45,7 +45,7 @@ class Where(Pointwise):
         return None, select(c, grad, 0.0) if needs_x else None, select(c, 0.0, grad) if needs_y else None
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words="Expected out type to be {wanted} but got {given}")
 def where(
     condition: Tensor,
     input: Operand | Variable | None = None,

@@ -13,7 +13,7 @@ from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.fusion import as_one_step, noted_for_numpy
-from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by, takes_same_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -53,7 +53,7 @@ class ComplexAbs(Pointwise):
         return grad * ComplexSign.on(x)
 
 
-@takes_exact_out
+@takes_same_out
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """|x|, element by element; its derivative at 0 is 0.
 
@@ -100,7 +100,7 @@ def _signs(x: Array) -> Array:
     return above
 
 
-@takes_exact_out
+@takes_same_out
 def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−1, 0 or 1 by the sign of x, in the dtype of x; 0 for nan.
 
@@ -138,7 +138,7 @@ class ComplexSign(Function):
         return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
 
 
-@takes_exact_out
+@takes_same_out
 @known_as("Sgn")
 @guarding("input", results=(0,))
 def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -184,7 +184,7 @@ def copysign(input: Tensor, other: Operand, *, out: Tensor | None = None) -> Ten
     return Copysign.apply(*float_operands(input, other))
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words="signbit does not support non-boolean outputs.")
 def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether the sign bit is set: for negative numbers and −0.
 

@@ -10,7 +10,7 @@ from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.kernels.libraries import filled
-from metagrad.ops.arguments import dimension, takes_exact_out
+from metagrad.ops.arguments import dimension, takes_exact_out, takes_out_by
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.sorting import sort
 from metagrad.ops.pointwise.compound import lerp
@@ -26,7 +26,7 @@ __all__ = ["nanquantile", "quantile"]
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words="quantile() out tensor must be same dtype as the input tensor")
 def quantile(
     input: Tensor,
     q: float | Tensor,
