@@ -138,6 +138,8 @@ def test_in_place_and_not_differentiable(lib):
             return grad * 0.5
 
     leaf = lib.tensor([2.0, -4.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad has been used in an in-place operation"):
+        Halve.apply(lib.ones(2, requires_grad=True))
     x = leaf * 1
     y, signs = Halve.apply(x)
     assert y is x and x.tolist() == [1.0, -2.0]

@@ -37,6 +37,7 @@ MISFITS = {
     "pad should be at most half of effective kernel size": lambda mg: mg.nn.functional.max_pool2d(
         mg.ones(1, 1, 4, 4), 2, padding=2
     ),
+    "lstm_cell expects two hidden states": lambda mg: mg.nn.LSTMCell(3, 4)(mg.ones(1, 3), (mg.ones(1, 4),)),
     "hidden1 has inconsistent hidden_size: got 5, expected 4": lambda mg: mg.nn.LSTMCell(3, 4)(
         mg.ones(2, 3), (mg.ones(2, 4), mg.ones(2, 5))
     ),

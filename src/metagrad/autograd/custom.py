@@ -299,6 +299,8 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
             bump(x)
         return tuple(outputs) if isinstance(results, tuple) else outputs[0]
     for x in context.dirty_tensors or ():
+        if x._view is None and x._requires_grad and x._grad_fn is None:
+            raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
         check_history(x)
     edges = [(x._node or x) if need else None for x, need in zip(inputs, context.needs_input_grad, strict=True)]
     tensors = [i for i, o in enumerate(outputs) if isinstance(o, Variable)]

@@ -136,6 +136,8 @@ class LSTMCell(RNNCellBase):
         """(h', c')."""
         if isinstance(hx, Tensor):
             raise TypeError("lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor")
+        if hx is not None and len(hx) != 2:
+            raise RuntimeError("lstm_cell expects two hidden states")
         h, c = self._step(recurrence.lstm_step(self.weight_hh, self.bias_hh), input, hx, 2)
         return h, c
 
