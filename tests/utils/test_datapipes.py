@@ -267,3 +267,31 @@ def test_names_beside_pipes():
     assert pipe_names.argument_validation(even) is even
     with warnings.catch_warnings(), pipe_names.runtime_validation_disabled():
         assert list(wrap(1)) == [0]
+
+
+@pytest.mark.parametrize("library", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_files_are_listed_opened_and_read(library, tmp_path):
+    files = pytest.importorskip(f"{library}.utils.data.datapipes.iter")
+    (tmp_path / "below").mkdir()
+    for name, text in (("b.txt", "hello\nyou"), ("a.bin", "12"), ("below/c.txt", "w")):
+        (tmp_path / name).write_text(text)
+    root = str(tmp_path)
+
+    def names(pipe):
+        return [path.removeprefix(root + "/") for path in pipe]
+
+    assert names(files.FileLister(root)) == ["a.bin", "b.txt"]
+    assert names(files.FileLister([root], recursive=True)) == ["a.bin", "b.txt", "below/c.txt"]
+    assert names(files.IterableWrapper([root]).list_files(masks=["*.bin", "*.x"])) == ["a.bin"]
+    assert names(files.FileLister(root + "/b.txt")) == ["b.txt"]
+    assert len(files.FileLister(root, length=3)) == 3
+    texts = files.FileLister(root, "*.txt", recursive=True).open_files()
+    assert [text for _, text in texts.read_from_stream(chunk=6)] == ["hello\n", "you", "w"]
+    assert [data for _, data in files.StreamReader(files.FileOpener([root + "/a.bin"], mode="b"))] == [b"12"]
+    with pytest.raises(ValueError, match="Invalid mode w"):
+        files.FileOpener([root], mode="w")
+    with warnings.catch_warnings(), pytest.raises(FileNotFoundError):
+        warnings.simplefilter("ignore")  # PyTorch says it twice
+        list(files.FileLister(root + "/nowhere"))
+    with pytest.raises(TypeError, match="doesn't have valid length"):
+        len(files.FileLister(root))

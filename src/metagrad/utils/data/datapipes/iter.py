@@ -21,11 +21,12 @@ from metagrad.utils.data.datapipes.datapipe import (
     length_of,
     need_function,
 )
+from metagrad.utils.data.datapipes.files import FileLister, FileOpener, StreamReader
 from metagrad.utils.data.sampler import SequentialSampler
 
 __all__ = [
-    "Batcher", "Collator", "Concater", "Demultiplexer", "Filter", "Forker", "Grouper", "IterableWrapper", "Mapper",
-    "Multiplexer", "Sampler", "ShardingFilter", "Shuffler", "UnBatcher", "Zipper",
+    "Batcher", "Collator", "Concater", "Demultiplexer", "FileLister", "FileOpener", "Filter", "Forker", "Grouper",
+    "IterableWrapper", "Mapper", "Multiplexer", "Sampler", "ShardingFilter", "Shuffler", "StreamReader", "UnBatcher", "Zipper",
 ]  # fmt: skip
 
 
