@@ -21,7 +21,6 @@ from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formul
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, Program, cast
-from metagrad.kernels.compiled.reversal import copy_rows, reversed_rows
 from metagrad.kernels.libraries import whole_on_gpu
 from metagrad.kernels.threads import get_num_threads
 
@@ -143,6 +142,8 @@ def flipped(x: Array, axes: Sequence[int], y: Array) -> Array:
     """
     backwards = _is_large(x) and tuple(axes) == (x.ndim - 1,) and x.dtype == y.dtype and x.dtype.char in _KINDS
     if backwards and x.flags.c_contiguous and x.flags.writeable and y.flags.c_contiguous:
+        from metagrad.kernels.compiled.reversal import reversed_rows
+
         width = x.shape[-1]
         spread(reversed_rows, [x.reshape(-1, width), y.reshape(-1, width)])
     else:
@@ -267,6 +268,8 @@ def _by_rows(y: Array, x: Array) -> bool:
         count *= to.shape[outer]
     if count < tuning.ROW_BYTES or y.nbytes // count < tuning.SPREAD_PARTS * get_num_threads():
         return False
+    from metagrad.kernels.compiled.reversal import copy_rows
+
     spread(copy_rows, [places_of(a, outer) for a in (to, of)], (), [count], elements=y.size)
     return True
 
