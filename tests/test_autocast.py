@@ -80,6 +80,22 @@ def test_parameters_are_cast_once_and_get_gradients_of_their_own_dtype(x):
     mg.testing.assert_close(first, full.grad, rtol=2e-3, atol=2e-3)
 
 
+def test_what_vmap_calls_is_cast_as_without_it(x):
+    weight = mg.tensor([[1 / 3, 2 / 3, 1.0, 1.5]])
+    with mg.autocast("cpu", dtype=mg.float16):
+        for function in (
+            lambda row: row[None] @ weight.mT,
+            lambda row: F.linear(row, weight),
+            lambda row: F.mse_loss(row.half(), weight[0].half()),
+            lambda row: F.conv1d(row[None, None], weight[None, :, :2]),
+            lambda row: mg.vmap(lambda part: part[None] @ weight[:, :2].mT)(row.view(2, 2)),
+        ):
+            found, expected = mg.vmap(function)(x), mg.stack([function(row) for row in x])
+            assert found.dtype is expected.dtype
+            assert mg.equal(found, expected)
+    assert mg.vmap(lambda row: row[None] @ weight.mT)(x).dtype is mg.float32
+
+
 def test_bad_devices_and_dtypes_are_said():
     with pytest.raises(ValueError, match="Expected `device_type` of type `str`"):
         mg.autocast(1)

@@ -27,6 +27,7 @@ from metagrad.base import dtypes
 from metagrad.compat.amp.settings import Settings, settings
 from metagrad.compat.replacing import replace
 from metagrad.compat.torch_function import wrap_within
+from metagrad.func.batched import BatchedArray
 from metagrad.nn.modules.rnn import RNNBase
 from metagrad.tensors.tensor import Tensor
 
@@ -58,12 +59,19 @@ def cast(value: Any, dtype: Any) -> Any:
     """A tensor of at most 32 bits on the CPU as one of another dtype; tensors within lists and tuples, too."""
     if isinstance(value, Variable):
         array = value.array
-        if array.__class__ is not np.ndarray or array.dtype == dtype.dtype:
+        if array.dtype == dtype.dtype or array.__class__ is not np.ndarray and not _shows_one_example(array):
             return value
         return _kept(value, dtype) if array.dtype in _CAST or array.dtype.kind == "V" else value
     if value.__class__ is list or value.__class__ is tuple:
         return type(value)([cast(part, dtype) for part in value])
     return value
+
+
+def _shows_one_example(array: Any) -> bool:
+    """Whether an array is one that ``vmap`` shows, of examples on the CPU."""
+    while isinstance(array, BatchedArray):
+        array = array.examples
+    return array.__class__ is np.ndarray
 
 
 def _kept(x: Any, dtype: Any) -> Any:
