@@ -132,9 +132,8 @@ def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, 
     vector, index = ir.VectorType(number, lanes), context.get_value_type(signature.args[3])
     zero, undefined = ir.Constant(vector, [0.0] * lanes), ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    reads_ahead = (
-        rows is None and count == 8 and x_type.layout != "F"
-    )  # of xᵀ the next rows are mostly in the same lines
+    by_columns = x_type.layout == "F"  # whose next rows are mostly in the same lines of the cache
+    reads_ahead = rows is None and count == 8 and not by_columns
 
     def at(array: Any, starts: Any, row: Any, column: Any) -> Any:
         """The address of an element: in bytes from that of its row, which so is computed once, outside the loop."""
