@@ -247,3 +247,10 @@ def test_parameters_are_numbers_and_tensors():
 def test_nothing_taken_together_leaves_the_support_as_it_is():
     d = mg.distributions.Independent(mg.distributions.Normal(mg.zeros(2), 1.0), 0)
     assert d.support is constraints.real
+
+
+def test_a_softmax_maps_vectors():
+    t = transforms.SoftmaxTransform()
+    assert t.forward_shape((2, 3)) == t.inverse_shape((2, 3)) == (2, 3)
+    with pytest.raises(ValueError, match="Too few dimensions on input"):
+        t.forward_shape(())

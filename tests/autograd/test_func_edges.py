@@ -135,3 +135,12 @@ def test_strict_calls_ask_for_no_bias_that_is_not_there_nor_for_shared_parameter
     assert func.functional_call(model, given, mg.ones(1, 2), strict=True).tolist() == [[4.0, 4.0]]
     with pytest.raises(RuntimeError, match="Missing key"):
         func.functional_call(model, given, mg.ones(1, 2), strict=True, tie_weights=False)
+
+
+def test_the_way_back_may_be_gone_once_only():
+    x = mg.ones(2)
+    _, pull = func.vjp(mg.sin, x)
+    pull(x)
+    pull(x, retain_graph=False)
+    with pytest.raises(RuntimeError, match="a second time"):
+        pull(x)

@@ -299,3 +299,10 @@ def test_a_softmax_has_a_dimension():
     for f in (metagrad.softmax, metagrad.log_softmax, metagrad.Tensor.softmax):
         with pytest.raises(TypeError, match="dim"):
             f(metagrad.ones(2))
+
+
+def test_there_are_no_frequencies_of_fewer_samples_than_none():
+    assert metagrad.fft.fftfreq(0).shape == (0,)
+    for f in (metagrad.fft.fftfreq, metagrad.fft.rfftfreq):
+        with pytest.raises(RuntimeError, match="negative dimension -1"):
+            f(-1)

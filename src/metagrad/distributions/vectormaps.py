@@ -27,6 +27,12 @@ class SoftmaxTransform(Transform):
     def _inverse(self, y: Tensor) -> Tensor:
         return y.log()
 
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        at_least(1, shape)
+        return tuple(shape)
+
+    inverse_shape = forward_shape
+
 
 class StickBreakingTransform(Transform):
     """K numbers to K + 1 that sum to one: each takes a share of what the ones before it have left.

@@ -71,8 +71,8 @@ class _Pull:
         self.goes_on = recorded and _goes_on(self.outs, self.own)
         self.value = value if self.goes_on else tree_map(unrecorded, value)
 
-    def __call__(self, cotangents: Sequence[Any]) -> list[Tensor]:
-        """vᵀ J as a list, one for each of the inputs."""
+    def __call__(self, cotangents: Sequence[Any], keep: bool = True) -> list[Tensor]:
+        """vᵀ J as a list, one for each of the inputs; ``keep`` what the graph has saved, for another time."""
         pairs = [(y, _as_many(v, y)) for y, v in zip(self.outs, cotangents, strict=True) if y.requires_grad]
         record = self.goes_on or mode.grad and any(v.requires_grad for v in cotangents)
         if not pairs:
@@ -80,7 +80,7 @@ class _Pull:
         with not_transforming():
             found = _grad(
                 [y for y, _ in pairs], self.own, [v for _, v in pairs], create_graph=record or follows_tangents(),
-                retain_graph=True, allow_unused=True,
+                retain_graph=keep, allow_unused=True,
             )  # fmt: skip
         return [
             zeros_like(x) if g is None else g if record else unrecorded(g) for x, g in zip(self.own, found, strict=True)
@@ -193,7 +193,7 @@ def vjp(func: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> tup
                 "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the function. "
                 f"cotangents: {spec}, primal output: {back.out_spec}"
             )
-        return tree_unflatten(back(given), back.spec)
+        return tree_unflatten(back(given, retain_graph), back.spec)
 
     return (back.value, pull, back.aux) if has_aux else (back.value, pull)
 

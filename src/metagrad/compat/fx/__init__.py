@@ -33,6 +33,7 @@ from metagrad.compat.fx import (
     subgraph_rewriter,
 )
 from metagrad.compat.fx import tracing as _symbolic_trace
+from metagrad.compat.fx.codegen import CodeGen
 from metagrad.compat.fx.graph import Graph
 from metagrad.compat.fx.graph_module import GraphModule
 from metagrad.compat.fx.interpreter import Interpreter, Transformer
@@ -43,6 +44,6 @@ from metagrad.compat.fx.subgraph_rewriter import replace_pattern
 from metagrad.compat.fx.tracing import PH, Tracer, symbolic_trace
 
 __all__ = [
-    "PH", "Graph", "GraphModule", "Interpreter", "Node", "Proxy", "TraceError", "Tracer", "Transformer", "has_side_effect",
-    "map_arg", "replace_pattern", "symbolic_trace", "wrap",
+    "PH", "CodeGen", "Graph", "GraphModule", "Interpreter", "Node", "Proxy", "TraceError", "Tracer", "Transformer",
+    "has_side_effect", "map_arg", "replace_pattern", "symbolic_trace", "wrap",
 ]  # fmt: skip

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def _kind(name: str, given: DTypeLike) -> dtypes.dtype:
+def _kind(name: str, n: int, given: DTypeLike) -> dtypes.dtype:
     """The dtype of frequencies; RuntimeError for integers."""
     kind = kind_or_default(given)
+    if n < 0:
+        raise RuntimeError(f"{name}: Trying to create tensor with negative dimension {n}")
     if not (kind.is_floating_point or kind.is_complex):
         raise RuntimeError(f"{name} requires a floating point or complex dtype, got {kind}")
     return kind
@@ -34,7 +36,7 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     >>> metagrad.fft.fftfreq(4)
     tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
     """
-    kind = _kind("fftfreq", dtype)
+    kind = _kind("fftfreq", n, dtype)
     return (np.fft.ifftshift(np.arange(int(n)) - int(n) // 2) / (int(n) * float(d))).astype(kind.dtype)
 
 
@@ -47,7 +49,8 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     >>> metagrad.fft.rfftfreq(4)
     tensor([0.0000, 0.2500, 0.5000])
     """
-    return (np.arange(int(n) // 2 + 1) / (int(n) * float(d))).astype(_kind("rfftfreq", dtype).dtype)
+    kind = _kind("rfftfreq", n, dtype)
+    return (np.arange(int(n) // 2 + 1) / (int(n) * float(d))).astype(kind.dtype)
 
 
 @asks_for_tensors
