@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.base import result_order
-from metagrad.base.layouts import has_no_gaps, places_of
+from metagrad.base.layouts import has_no_gaps, place_of, places_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formula, split, spread
@@ -96,6 +96,8 @@ def joined(arrays: Sequence[Array], axis: int) -> Array:
     ends = [0, *itertools.accumulate(a.shape[axis] for a in arrays)]
     before = (slice(None),) * axis
     if y.size // len(arrays) >= tuning.POINTWISE_LARGE:
+        if _joined_by_rows(y, arrays, axis):
+            return y
         for a, (start, end) in zip(arrays, itertools.pairwise(ends), strict=True):
             assign(y[(*before, slice(start, end))], a)
         return y
@@ -105,6 +107,19 @@ def joined(arrays: Sequence[Array], axis: int) -> Array:
 
     map_chunks(join, split(len(arrays), 2 * get_num_threads()))
     return y
+
+
+def _joined_by_rows(y: Array, arrays: Sequence[Array], axis: int) -> bool:
+    """Whether y has been filled from front to back with the rows of arrays of one shape, in order in memory from ``axis`` on."""
+    first, count = arrays[0], math.prod(arrays[0].shape[axis:]) * y.itemsize
+    fit = all(a.shape == first.shape and a[(0,) * axis].flags.c_contiguous for a in arrays)
+    if not fit or not axis or count < tuning.ROW_BYTES or not are_there_loops():
+        return False
+    from metagrad.kernels.compiled.reversal import copy_rows
+
+    rows = np.stack([places_of(a, axis) for a in arrays], axis=1).reshape(-1)
+    spread(copy_rows, [place_of(y) + count * np.arange(len(rows)), rows], (), [count], elements=y.size)
+    return True
 
 
 def rolled(x: Array, shifts: Sequence[int], axes: Sequence[int]) -> Array:

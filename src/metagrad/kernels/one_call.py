@@ -14,8 +14,9 @@ from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, perform_formula, rows_joined
 from metagrad.kernels.compiled.choice import are_there_loops, use_formula
+from metagrad.kernels.compiled.expressions import CURVES
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, EXACT, ROW, of_ufunc
-from metagrad.kernels.copying import chunks_of, narrow, widen
+from metagrad.kernels.copying import chunks_of, copied_in_order, narrow, widen
 from metagrad.kernels.quicker import quickest
 
 
@@ -111,6 +112,8 @@ def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
             if a.dtype.kind != "f" and not -EXACT < numbers[-1] < EXACT:
                 return False
             continue
+        if form == ELEMENTS and not a.flags.c_contiguous and ufunc.__name__ in CURVES.get(a.dtype.char, ()):
+            a = copied_in_order(a)  # which costs less than a call of the function for each element
         flags = a.flags
         if form is None or not flags.c_contiguous or not flags.aligned or (columns and width not in (0, columns)):
             return False

@@ -28,7 +28,7 @@ from metagrad.kernels.one_call import Parted, in_parts
 from metagrad.ops.pointwise.destination import room
 from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
-from metagrad.ops.pointwise.turned import Turn, turning
+from metagrad.ops.pointwise.turned import Turn, backward_on_copies, forward_on_copies, have_gaps, turning
 
 Results: TypeAlias = "Array | tuple[Array, ...]"  # what a forward or a backward gives
 _new = object.__new__
@@ -82,6 +82,8 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         if y is not None:
             return y
         cuts = Cuts.of(x.shape, inputs)
+        if cuts is None and have_gaps(inputs):
+            return forward_on_copies(large, self, inputs, params)
         try:
             if cuts is not None:
                 return _forward(self, forward, cuts, inputs, params)
@@ -210,6 +212,8 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
 
     def in_cuts(self: Pointwise, grad: Array, cut: list[Array], run: Callable[..., Results]) -> Results:
         cuts = Cuts.of(grad.shape, [*cut, *self.saved, *self.__dict__.values()])
+        if cuts is None and cut and have_gaps((grad, *self.saved)):
+            return backward_on_copies(large, self, grad)
         if cuts is not None:
             try:
                 return run(self, backward, cuts, grad)

@@ -2,6 +2,7 @@
 
 The chunks and compiled loops (``chunked.py``) want arrays in order in memory. To an op that looks at one position at a time the
 order of dimensions is all the same, so that transposed arrays, channels_last images among them, are turned, and the result back.
+Of an array with gaps, as ``x[:, ::2]`` is one, they get a copy.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base.layouts import has_no_gaps, inverse, order_of
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled.choice import are_there_loops
+from metagrad.kernels.copying import copied_in_order
 
 _new = object.__new__
 
@@ -83,3 +87,34 @@ class Turn:
         like.__dict__.update({name: self.turned(a) for name, a in node.__dict__.items()})
         found = run(like, self.turned(grad))
         return tuple([self.turned_back(a) for a in found]) if found.__class__ is tuple else self.turned_back(found)
+
+
+def have_gaps(arrays: Sequence[object]) -> bool:
+    """Whether there is a large array whose elements do not lie one after the other, and loops for those that do."""
+    return any(map(_has_gaps, arrays)) and are_there_loops()
+
+
+def _has_gaps(x: object) -> bool:
+    return x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE and not x.flags.c_contiguous
+
+
+def forward_on_copies(
+    large: Callable[..., Any], node: Function, inputs: Sequence[Array], params: dict[str, Any]
+) -> Any:
+    """``large(node, *inputs)`` of copies in order in memory, which the node does not keep: it keeps what it was given."""
+    copies = [copied_in_order(x) if _has_gaps(x) else x for x in inputs]
+    y = large(node, *copies, **params)
+    given = {id(copy): x for copy, x in zip(copies, inputs, strict=True)}
+    node.saved = tuple([given.get(id(a), a) for a in node.saved])
+    node.__dict__.update({name: given.get(id(a), a) for name, a in node.__dict__.items()})
+    return y
+
+
+def backward_on_copies(large: Callable[..., Any], node: Function, grad: Array) -> Any:
+    """The same of a gradient, and of what the node has kept."""
+    kept = node.saved
+    node.saved = tuple([copied_in_order(a) if _has_gaps(a) else a for a in kept])
+    try:
+        return large(node, copied_in_order(grad) if _has_gaps(grad) else grad)
+    finally:
+        node.saved = kept
