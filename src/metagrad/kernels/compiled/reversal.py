@@ -6,10 +6,10 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.atomic import copy
-from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.compiler import native, native_stream
 
 
-@native
+@native_stream
 def reversed_rows(x: Array, y: Array) -> None:
     """y[i, j] = x[i, n − 1 − j]; both (R, n)."""
     last = np.uint64(x.shape[1] - 1)  # an unsigned index never counts from the end, so that many are read at once
