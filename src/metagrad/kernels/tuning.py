@@ -45,7 +45,7 @@ POINTWISE_COST = 0.1
 # The same of a pass over arrays that the cache does not hold.
 POINTWISE_COST_READ_ONCE = 0.2
 # Elements of a chunk that is passed over once: the cache is no help there, and between chunks threads wait for the interpreter.
-POINTWISE_CHUNK_READ_ONCE = 1 << 21
+POINTWISE_CHUNK_READ_ONCE = 1 << 20
 # Elements from which choosing by bits, in several calls, is faster than ``np.where`` in one.
 SELECT_BY_BITS = 1 << 10
 # Random numbers that are drawn from one stream of their own, where there are two times as many or more.
