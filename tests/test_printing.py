@@ -9,7 +9,7 @@ import pytest
 import metagrad
 from metagrad.autograd.variable import wrap
 from metagrad.nn.parameter import Buffer
-from tests.standin import FakeCupy, Strict
+from tests.devices.standin import FakeCupy, Strict
 
 NAN, INF = math.nan, math.inf
 DTYPES = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metagrad.autograd.variable import Variable, wrap
-from tests.test_standin import CASES
+from tests.devices.test_standin import CASES
 
 EXTREMES = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 3e38, -3e38, 1e-44, 1.0, -100.0], np.float32)
 

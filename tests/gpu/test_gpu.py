@@ -5,8 +5,8 @@ import pytest
 
 import metagrad
 from metagrad import nn, optim
-from tests.device_calls import CALLS, run
-from tests.device_cases import MODELS, MODULES, OPTIMIZERS, forward_and_backward, trained
+from tests.devices.device_calls import CALLS, run
+from tests.devices.device_cases import MODELS, MODULES, OPTIMIZERS, forward_and_backward, trained
 
 # Modules that draw random numbers: a GPU draws others than the CPU.
 RANDOM = {n for n in MODULES if "Dropout" in n or n.startswith("FractionalMaxPool")} | {"RReLU"}

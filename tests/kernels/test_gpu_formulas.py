@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.c_kernels import ElementwiseKernel, can_compile
-from tests.device_calls import CALLS
-from tests.device_cases import OPTIMIZERS, trained
-from tests.standin import FakeCupy, Strict, install
-from tests.standin_calls import assert_same
+from tests.devices.c_kernels import ElementwiseKernel, can_compile
+from tests.devices.device_calls import CALLS
+from tests.devices.device_cases import OPTIMIZERS, trained
+from tests.devices.standin import FakeCupy, Strict, install
+from tests.devices.standin_calls import assert_same
 
 import metagrad
 from metagrad.kernels import fused

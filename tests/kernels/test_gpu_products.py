@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
-from tests.standin import FakeCupy, Strict, install
+from tests.devices.standin import FakeCupy, Strict, install
 
 from metagrad.kernels import gpu_matmul
 from metagrad.kernels.matmul import product

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.c_kernels import can_compile, installed
-from tests.standin import Strict
+from tests.devices.c_kernels import can_compile, installed
+from tests.devices.standin import Strict
 
 from metagrad import nn
 from metagrad.autograd import grad

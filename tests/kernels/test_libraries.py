@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.standin import Strict, install
+from tests.devices.standin import Strict, install
 
 from metagrad.kernels import libraries
 

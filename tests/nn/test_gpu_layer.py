@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.c_kernels import can_compile, installed
-from tests.standin import Strict
+from tests.devices.c_kernels import can_compile, installed
+from tests.devices.standin import Strict
 
 import metagrad
 from metagrad import nn

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-IN_EARNEST = [  # what is said, and when, is tested in tests/test_warnings.py
+IN_EARNEST = [  # what is said, and when, is tested in tests/errors/test_warnings.py
     ".*degrees of freedom is <= 0",
     "An output with one or more elements was resized",
     "indexing with dtype uint8 is deprecated",

@@ -5,10 +5,10 @@ import pkgutil
 
 import numpy as np
 import pytest
+from tests.devices.test_standin import CASES, INTS, MASK, SQUARE, floats
 from tests.ops.rows import Made, find, flat
 from tests.ops.table import ROWS, WRITES
 from tests.ops.tables.linalg import CASES as LINALG
-from tests.test_standin import CASES, INTS, MASK, SQUARE, floats
 
 import metagrad
 from metagrad.autograd import gradcheck, gradgradcheck

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.standin import Strict
+from tests.devices.standin import Strict
 
 import metagrad
 from metagrad import optim

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.devices.standin import Strict, counting, install
 
 import metagrad
 from metagrad import nn
 from metagrad.ops.create import random
-from tests.standin import Strict, counting, install
 
 
 @pytest.fixture(autouse=True)

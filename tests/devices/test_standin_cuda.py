@@ -4,10 +4,19 @@ import sys
 
 import numpy as np
 import pytest
+from tests.devices.standin import (
+    FakeCupy,
+    FakeDevice,
+    FakeEvent,
+    FakePool,
+    FakeStream,
+    OutOfMemoryError,
+    Strict,
+    install,
+)
 
 import metagrad
 from metagrad import cuda
-from tests.standin import FakeCupy, FakeDevice, FakeEvent, FakePool, FakeStream, OutOfMemoryError, Strict, install
 
 
 @pytest.fixture(autouse=True)

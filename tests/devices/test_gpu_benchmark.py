@@ -2,9 +2,9 @@
 
 import pytest
 from benchmarks import gpu
+from tests.devices.standin import FakeCupy, Strict, install
 
 import metagrad
-from tests.standin import FakeCupy, Strict, install
 
 
 @pytest.mark.parametrize("name", ["article", "images", "elementwise"])

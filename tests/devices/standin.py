@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-
-from tests import cupy_limits as limits
+from tests.devices import cupy_limits as limits
 
 
 class Refused(TypeError):

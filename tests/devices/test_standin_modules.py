@@ -2,12 +2,7 @@
 
 import numpy as np
 import pytest
-
-import metagrad
-from metagrad import nn, optim
-from metagrad.autograd.variable import wrap
-from metagrad.ops.create import random
-from tests.device_cases import (
+from tests.devices.device_cases import (
     MODELS,
     MODULES,
     OPTIMIZERS,
@@ -17,7 +12,12 @@ from tests.device_cases import (
     names_of_optimizers,
     trained,
 )
-from tests.standin import CpusNumbers, Strict, counting, install
+from tests.devices.standin import CpusNumbers, Strict, counting, install
+
+import metagrad
+from metagrad import nn, optim
+from metagrad.autograd.variable import wrap
+from metagrad.ops.create import random
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from tests.ops.rows import Dtype, Fixed, Numbers, find, flat, laid_out, numbers, tensors_of
+from tests.ops.table import ROWS, WRITES
 
 import metagrad
 from metagrad.autograd.variable import wrap
-from tests.ops.rows import Dtype, Fixed, Numbers, find, flat, laid_out, numbers, tensors_of
-from tests.ops.table import ROWS, WRITES
 
 # What cannot be on a GPU, or has another meaning there, and why.
 ON_THE_CPU = {

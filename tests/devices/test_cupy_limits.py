@@ -5,9 +5,8 @@ import operator
 
 import numpy as np
 import pytest
-
-from tests import cupy_limits as limits
-from tests.standin import Strict, counting
+from tests.devices import cupy_limits as limits
+from tests.devices.standin import Strict, counting
 
 BINARY = sorted(
     {u.__name__ for u in vars(np).values() if isinstance(u, np.ufunc) and (u.nin, u.nout, u.signature) == (2, 1, None)}

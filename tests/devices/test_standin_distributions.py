@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.devices.standin import Strict, install
 
 import metagrad
 from metagrad import distributions as D
 from metagrad.distributions import constraints, transforms
-from tests.standin import Strict, install
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,11 @@ import io
 
 import numpy as np
 import pytest
+from tests.devices.standin import Strict, install
 
 import metagrad
 from metagrad import func, nn
 from metagrad.nn.utils import parametrizations, prune
-from tests.standin import Strict, install
 
 PROGRAMS = {}
 

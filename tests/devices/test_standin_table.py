@@ -1,10 +1,9 @@
 """Every call of the table of ops on the stand-in array: the numbers and gradients of NumPy, and none of it leaves the device."""
 
 import pytest
-
-from tests.device_calls import CALLS
-from tests.standin import install
-from tests.standin_calls import assert_same
+from tests.devices.device_calls import CALLS
+from tests.devices.standin import install
+from tests.devices.standin_calls import assert_same
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,8 @@ No GPU is needed for this. A failure means that some line would move data throug
 
 import numpy as np
 import pytest
+from tests.devices.device_cases import Tagger
+from tests.devices.standin import CpusNumbers, Strict, install
 
 import metagrad
 from metagrad import nn, optim
@@ -12,8 +14,6 @@ from metagrad.autograd.variable import Variable
 from metagrad.autograd.variable import wrap as as_tensor
 from metagrad.nn import functional as F
 from metagrad.ops.create import random
-from tests.device_cases import Tagger
-from tests.standin import CpusNumbers, Strict, install
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from tests.device_calls import run
-from tests.standin import Strict
+from tests.devices.device_calls import run
+from tests.devices.standin import Strict
 
 
 def assert_equal(found, expected, what):

@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from tests.errors.test_error_words_of_ops import compare, said
 
 import metagrad as mg
-from tests.test_error_words_of_ops import compare, said
 
 
 def cases(lib):

@@ -5,11 +5,11 @@ array.
 """
 
 import numpy as np
+from tests.ops.rows import flat
 
 import metagrad
 from metagrad import nn, optim
 from metagrad.autograd.variable import wrap
-from tests.ops.rows import flat
 
 RNG = np.random.default_rng(0)
 ROWS = (3, 8)

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from tests.devices.standin import FakeCupy, Strict, install, unwrap, wrap
 
 from metagrad.kernels.fused import TYPES
-from tests.standin import FakeCupy, Strict, install, unwrap, wrap
 
 COMPILER = shutil.which("gcc")
 HEAD = """

@@ -149,7 +149,7 @@ for way in (lambda x: x if x.sum() > 0 else -x, lambda x: [a for a in x], lambda
 
 
 def ran(library):
-    from tests.test_torch_function import ran as run
+    from tests.compat.test_torch_function import ran as run
 
     return [line.replace("torch._C._nn.", "torch.nn.functional.") for line in run(library, PROGRAM)]
 
