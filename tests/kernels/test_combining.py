@@ -53,6 +53,19 @@ def test_rows_that_are_named_once(monkeypatch, ufunc):
     np.testing.assert_array_equal(y, expected)
 
 
+@pytest.mark.parametrize("like", ["by columns", "repeated"])
+def test_rows_that_are_named_once_are_all_taken_however_they_lie(monkeypatch, like):
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1)
+    terms = (
+        np.asfortranarray(RNG.random((900, 400)))
+        if like == "by columns"
+        else np.broadcast_to(RNG.random(400), (900, 400))
+    )
+    y, numbers = np.zeros((1, 910, 400)), RNG.permutation(910)[:900]
+    combine_rows(np.maximum, y, numbers, terms[None])
+    np.testing.assert_array_equal(y[0, numbers], terms)
+
+
 def test_elements_each_with_its_own_number():
     shape, count = (3, 8, 5), 40
     y, x, _ = boxes(shape, count, np.float64)

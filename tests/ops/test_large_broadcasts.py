@@ -82,3 +82,12 @@ def test_gradients_summed_over_many_rows_keep_their_digits():
     x = mg.tensor(numbers((200_000, 3)).astype("float32"))
     (x * weight).sum().backward()
     np.testing.assert_allclose(weight.grad.numpy(), x.numpy().astype("float64").sum(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "shapes", [[(250,), (250,), WHOLE], [(300, 1), (300, 1), WHOLE], [(1,), WHOLE, (250,)]], ids=str
+)
+def test_lerp_by_weights_of_another_shape_than_the_ends(shapes):
+    x, y, w = (numbers(shape, seed) for seed, shape in enumerate(shapes))
+    found = mg.lerp(*map(mg.from_numpy, (x, y, w))).numpy()
+    np.testing.assert_allclose(found, x + w * (y - x), atol=1e-12)

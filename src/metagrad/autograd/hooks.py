@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -26,12 +27,13 @@ class RemovableHandle:
     """
 
     next_id = 0  # the number of the handle made next
+    _numbers = itertools.count()
 
     def __init__(
         self, hooks_dict: dict[int, Any], hook: Any = None, prepend: bool = False, *, extra_dict: Any = None
     ) -> None:
-        self.id, self._hooks = RemovableHandle.next_id, _reference(hooks_dict)
-        RemovableHandle.next_id += 1
+        self.id, self._hooks = next(RemovableHandle._numbers), _reference(hooks_dict)  # threads get different ones
+        RemovableHandle.next_id = self.id + 1
         self._beside = (
             tuple(extra_dict) if isinstance(extra_dict, list) else () if extra_dict is None else (extra_dict,)
         )
@@ -58,7 +60,9 @@ class RemovableHandle:
     def __setstate__(self, state: tuple[Any, int]) -> None:
         hooks, self.id = state
         self._hooks, self._beside = _reference(OrderedDict() if hooks is None else hooks), ()
-        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
+        if RemovableHandle.next_id <= self.id:
+            RemovableHandle.next_id = self.id + 1
+            RemovableHandle._numbers = itertools.count(self.id + 1)
 
 
 def _reference(hooks: dict[int, Any]) -> Callable[[], dict[int, Any] | None]:

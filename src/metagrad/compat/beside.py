@@ -51,9 +51,7 @@ __all__ = [
     "warn_if_has_hooks",
 ]  # fmt: skip
 
-_PROFILER = (
-    "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities _format_time"
-)
+_PROFILER = "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities"
 PATHS = {  # the names below, by the file of PyTorch's that has them
     "distributed.distributed_c10d": "_get_default_group",
     "autograd": "_unsafe_preserve_version_counter",

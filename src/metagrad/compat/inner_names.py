@@ -56,18 +56,6 @@ def _is_zipfile(f: IO[bytes]) -> bool:
     return head == b"PK\x03\x04"
 
 
-def _format_time(time_us: float) -> str:
-    """A time in microseconds, in words.
-
-    >>> _format_time(3.5), _format_time(2500), _format_time(4e6)
-    ('3.500us', '2.500ms', '4.000s')
-    """
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if time_us >= size:
-            return f"{time_us / size:.3f}{unit}"
-    return f"{time_us:.3f}us"
-
-
 def get_enum(reduction: str) -> int:
     """The number of a reduction. Raises ValueError for another word.
 

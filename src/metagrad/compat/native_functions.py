@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import bool_, float32
 from metagrad.nn import functional as F
-from metagrad.ops.create.creation import empty
 from metagrad.ops.create.like import full_like
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["native_batch_norm", "native_dropout", "native_group_norm", "native_layer_norm"]
 
 
-def _moments(x: Tensor, dims: Sequence[int], eps: float, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-    """μ and (σ² + ε)^−½ over some dimensions, computed in float32 for half precision."""
+def _moments(
+    x: Tensor, dims: Sequence[int], eps: float, weight: Tensor | None = None, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    """μ and (σ² + ε)^−½ over some dimensions, computed in float32 for half precision, in the dtype of the weight."""
     wide = x.to(float32) if x.dtype.itemsize == 2 else x
     mean, variance = wide.mean(dims, keepdim), wide.var(dims, correction=0, keepdim=keepdim)
-    return mean.to(x.dtype), (variance + eps).rsqrt().to(x.dtype)
+    kind = x.dtype if weight is None else weight.dtype
+    return mean.to(kind), (variance + eps).rsqrt().to(kind)
 
 
 def native_layer_norm(
@@ -32,7 +34,7 @@ def native_layer_norm(
     """
     y = F.layer_norm(input, normalized_shape, weight, bias, eps)
     with no_grad():
-        return y, *_moments(input, range(-len(normalized_shape), 0), eps, keepdim=True)
+        return y, *_moments(input, range(-len(normalized_shape), 0), eps, weight, keepdim=True)
 
 
 def native_group_norm(
@@ -47,7 +49,7 @@ def native_group_norm(
             f"native_group_norm: expected {N} x {C} x {HxW} numbers, got an input of shape {tuple(input.shape)}"
         )
     y = F.group_norm(input, group, weight, bias, eps)
-    return y, *_moments(input.reshape(N, group, -1), (2,), eps)
+    return y, *_moments(input.reshape(N, group, -1), (2,), eps, weight)
 
 
 def native_batch_norm(
@@ -57,9 +59,10 @@ def native_batch_norm(
     """``nn.functional.batch_norm``, and the batch's μ and (σ² + ε)^−½, which are empty when not training."""
     y = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
-        return y, empty(0), empty(0)
+        kind = input.dtype if weight is None else weight.dtype
+        return y, input.new_empty(0, dtype=kind), input.new_empty(0, dtype=kind)
     with no_grad():
-        return y, *_moments(input, (0, *range(2, input.ndim)), eps)
+        return y, *_moments(input, (0, *range(2, input.ndim)), eps, weight)
 
 
 def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:

@@ -68,7 +68,7 @@ def embedding(
 
 
 def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    """Dropout of whole channels: ``nn.functional.dropout2d``."""
+    """Dropout of whole channels: ``nn.functional.dropout2d``, of three dimensions ``dropout1d``."""
     return F.dropout1d(input, p, train) if input.ndim == 3 else F.dropout2d(input, p, train)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks
-from metagrad.kernels.copying import chunks_of
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks
+from metagrad.kernels.threads import get_num_threads
 
 
 def combine_rows(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
@@ -48,7 +48,7 @@ def _once_each(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> bool:
     def work(some: slice) -> None:
         y[numbers[some]] = ufunc(y.take(numbers[some], 0), x[some])
 
-    map_chunks(work, chunks_of(x)[1])
+    map_chunks(work, even_chunks(len(x), max(1, tuning.POINTWISE_CHUNK // x.shape[1]), get_num_threads()))
     return True
 
 

@@ -25,6 +25,7 @@ from metagrad.kernels.libraries import whole_on_gpu
 from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
+_FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
 _KINDS = frozenset("fdlq?i")  # dtypes that are converted into each other as C does it
 _MAGNITUDE = np.int16(0x7FFF)  # a half's bits without the sign
 _NOT_FINITE = 0x7C00  # from these on it is infinite or nan
@@ -190,7 +191,7 @@ def _in_chunks(y: Array, x: Array) -> bool:
 
     strips = _strips(y, x)
 
-    by_bits = {("e", "f"): widen, ("f", "e"): narrow}.get((x.dtype.char, y.dtype.char))
+    by_bits = {(_FLOAT16, _FLOAT32): widen, (_FLOAT32, _FLOAT16): narrow}.get((x.dtype, y.dtype))  # of this byte order
 
     def work(chunk: slice) -> None:
         to, of = y[(*before, chunk)], x[(*before, chunk)]

@@ -26,10 +26,10 @@ def cosines(x: Array, y: Array, eps: float) -> tuple[Array, Array, Array]:
             np.sqrt(row_products(a, a)[:, 0], out=norm)
         r, t = np.maximum(of_x[s], eps), np.maximum(of_y[s], eps)
         products = row_products(x[s], y[s])[:, 0]
-        if np.isfinite(products).all():
-            np.divide(products / r, t, out=z[s])
-        else:  # of large numbers, whose norms are larger still
-            z[s] = row_products(x[s] / r[:, None], y[s] / t[:, None])[:, 0]
+        np.divide(products / r, t, out=z[s])
+        large = np.flatnonzero(~np.isfinite(products))  # rows of large numbers, whose norms are larger still
+        if large.size:
+            z[s][large] = row_products(x[s][large] / r[large, None], y[s][large] / t[large, None])[:, 0]
 
     with np.errstate(all="ignore"):
         by_rows(work, x)

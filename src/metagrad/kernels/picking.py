@@ -19,12 +19,12 @@ import numpy as np
 
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import map_chunks, spread
+from metagrad.kernels.chunks import even_chunks, map_chunks, spread
 from metagrad.kernels.combining import combine_rows
 from metagrad.kernels.compiled import picking as compiled
 from metagrad.kernels.compiled.choice import are_there_loops, use_compiled
-from metagrad.kernels.copying import chunks_of
 from metagrad.kernels.gathering import BITS, add_rows_by_loop, in_bits, is_outside, of_its_dtype
+from metagrad.kernels.threads import get_num_threads
 
 _TAKE = compiled.take  # which compiling leaves as it is here: the loops of ``gathering.py`` call it
 _ALL = slice(None)
@@ -91,10 +91,10 @@ def taken(x: Array, index: object) -> Array | None:
 def _take_by_numpy(x: Array, numbers: Array, y: Array) -> None:
     """y = x[:, numbers], all within; x (outer, extent, inner), in chunks of one dimension that is long enough."""
     if len(x) > 1:
-        rows = chunks_of(y.reshape(len(y), -1))[1]
+        rows = even_chunks(len(y), max(1, tuning.POINTWISE_CHUNK // y[0].size), get_num_threads())
         map_chunks(lambda s: np.take(x[s], numbers, 1, out=y[s], mode="clip"), rows)
     else:
-        some = chunks_of(y[0])[1]
+        some = even_chunks(y.shape[1], max(1, tuning.POINTWISE_CHUNK // y.shape[2]), get_num_threads())
         map_chunks(lambda s: np.take(x[0], numbers[s], 0, out=y[0, s], mode="clip"), some)
 
 

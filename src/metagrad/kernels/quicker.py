@@ -104,8 +104,11 @@ def _rest_from_below(x: Array, y: Array, out: Array) -> bool:
     if np.isnan(rest.max()):
         return False
     np.copyto(out, rest, casting="same_kind")
-    nothing = np.flatnonzero(out == 0)  # few
-    if nothing.size:
+    is_nothing = out == 0
+    nothing = np.flatnonzero(is_nothing)
+    if nothing.size > out.size // 32:  # as of whole numbers
+        np.copysign(out, x, out=out, where=is_nothing)
+    elif nothing.size:
         out.flat[nothing] = np.copysign(0, np.broadcast_to(x, out.shape).flat[nothing])
     return True
 

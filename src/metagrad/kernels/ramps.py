@@ -29,7 +29,9 @@ def ramp(count: int, by: float, first: float, dtype: np.dtype[Any]) -> Array:
         some = even_chunks(count, count, get_num_threads())
         map_chunks(lambda s: loop(y[s], s.start, *numbers), some)
         return y
-    indices = np.arange(tuning.RAMP_CHUNK, dtype=type(numbers[0]))  # a pass that also converts takes ten times as long
+    indices = np.arange(
+        min(count, tuning.RAMP_CHUNK), dtype=type(numbers[0])
+    )  # a pass that also converts takes ten times as long
     if isinstance(by * first, int):  # exact, so that one sum for each is enough
         indices *= int(by)
 

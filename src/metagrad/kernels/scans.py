@@ -90,8 +90,10 @@ def accumulated(ufunc: np.ufunc, x: Array, axis: int, wide: type[np.number[Any]]
     [[2.0, 6.0, 24.0]]
     """
     outer, n, inner = _extents(x, axis)
-    turned = outer if inner == 1 and (wide or ufunc is np.logaddexp) else 0  # cheaper ones do not pay for turning
-    if not (is_large(x) and x.flags.c_contiguous and max(turned, inner) >= tuning.SCAN_COLUMNS):
+    dear = ufunc is np.logaddexp
+    turned = outer if inner == 1 and (dear or wide and n <= tuning.SCAN_TURNED) else 0  # others do not pay for turning
+    in_cache = not wide and not dear and x.nbytes < tuning.SCAN_BYTES  # where NumPy's order of reading costs nothing
+    if in_cache or not (is_large(x) and x.flags.c_contiguous and max(turned, inner) >= tuning.SCAN_COLUMNS):
         return accumulate(ufunc, x, axis) if wide is None else accumulate(ufunc, x.astype(wide), axis).astype(x.dtype)
     y, kind = np.empty_like(x), wide or x.dtype
     source, target = (a.reshape(outer, n) if inner == 1 else a.reshape(outer, n, inner) for a in (x, y))

@@ -61,6 +61,9 @@ CLIP_LARGE = 1 << 12
 # Elements of a block of remainders: two megabytes of float64.
 REMAINDER_BLOCK = 1 << 18
 
+# Elements of a row from which those that are not 0 are found without NumPy's search for all dimensions.
+NONZERO_ROW = 16
+
 # Elements from which numbers at equal distances are made on all threads.
 RAMP_LARGE = 1 << 17
 # Elements of a chunk of them: two megabytes of float64; with fewer, threads lose more by taking turns than the cache gives back.
@@ -109,6 +112,8 @@ SCAN_STRIP = 24
 SCAN_ROW = 2000
 # Columns from which running sums add whole rows: with fewer, each row is too short for the call that adds it.
 SCAN_COLUMNS = 256
+# Steps up to which rows are turned into columns for that, and bytes from which it pays for NumPy's cheaper running functions.
+SCAN_TURNED, SCAN_BYTES = 1024, 1 << 22
 # Rows from which a compiled loop adds up several at once.
 SCAN_ROWS = 8
 # Steps from which the running sums of many columns are added up in float64, for twice the time and more.

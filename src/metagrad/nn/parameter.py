@@ -43,7 +43,9 @@ class Parameter(Tensor, metaclass=_ParameterType):
         self: Any = wrap(given.array.view() if isinstance(given, Variable) else tensor(given).array, kind=kind)
         if isinstance(given, Variable) and given._counter.__class__ is not list:
             self._counter = given._counter
-        in_this_mode(self).requires_grad = requires_grad
+        elif not isinstance(given, Variable):
+            in_this_mode(self)
+        self.requires_grad = requires_grad
         if own:
             self._is_param = True
         return self

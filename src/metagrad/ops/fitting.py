@@ -16,9 +16,10 @@ from metagrad.base.typing import Array, Number
 def fitting(value: Any, kind: dtypes.dtype, *, rounds: bool = False) -> Number:
     """A number as one of this dtype; raises RuntimeError if it does not fit.
 
-    An integer dtype takes no infinity and no nan, and negative integers wrap around in an unsigned one. A floating-point
-    dtype takes both, but no finite number beyond its largest one, 65504 in float16. ``rounds``: float16 and bfloat16
-    take such a number as an infinity all the same, where PyTorch goes through a tensor of one element.
+    An integer dtype takes no infinity and no nan. In an unsigned one negative integers wrap around; other negative
+    numbers it does not take. A floating-point dtype takes both, but no finite number beyond its largest one, 65504 in float16.
+    ``rounds``: float16 and bfloat16 take such a number as an infinity all the same, where PyTorch goes through a tensor of one
+    element.
 
     >>> import metagrad
     >>> int(fitting(2.9, metagrad.int64)), int(fitting(-1, metagrad.uint8)), fitting(65504, metagrad.float16)
@@ -61,26 +62,21 @@ def number_for(input: Any, value: Any) -> Any:
 
 
 def _fitting_integer(value: Any, kind: dtypes.dtype) -> Number:
-    if not math.isfinite(value) or (kind.dtype.kind == "u" and value < 0 and value != int(value)):
-        raise overflow(kind, value)
-    number: Array = np.asarray(int(value))
-    check_range(number, kind)
-    return number.astype(kind.dtype)[()]
+    check_range(np.asarray(value), kind)
+    number: Any = np.asarray(int(value)).astype(kind.dtype)[()]
+    return number
 
 
 def check_range(array: Array, kind: dtypes.dtype) -> None:
     """Raise if a number does not fit in a dtype: a complex one in a real dtype, one that is infinite, nan or too large in an
-    integer dtype. Negative integers wrap around in an unsigned one."""
+    integer dtype. Negative integers wrap around in an unsigned one; floating-point numbers do not."""
     if array.dtype.kind == "c" and 0 < kind.category < 3:
         raise TypeError(f"must be real number, not complex: take .real for {kind}")
     if kind.category == 1 and array.size:
-        limits = np.iinfo(kind.dtype)
-        if array.dtype.kind in "fV" and not (
-            np.isfinite(array).all() and (limits.min or not ((array < 0) & (array % 1 != 0)).any())
-        ):
-            raise overflow(kind, f"{array.max()} or {array.min()}")
-        if array.max() > limits.max or array.min() < (limits.min or -int(limits.max) - 1):
-            raise overflow(kind, f"{array.max()} or {array.min()}")
+        limits, floating = np.iinfo(kind.dtype), array.dtype.kind in "fV"
+        least = limits.min if floating or limits.min else -int(limits.max)
+        if not (least <= array.min() and array.max() <= limits.max):  # nan neither
+            raise overflow(kind, array.item() if array.size == 1 else f"{array.max()} or {array.min()}")
 
 
 def _within(value: Any, largest: float) -> bool:

@@ -206,8 +206,13 @@ def _notes(tensor: Tensor) -> list[str]:
         notes.append(f"size={shape}")
     if tensor.dtype not in usual:
         notes.append(f"dtype={tensor.dtype}")
-    if tensor._node is not None:
-        notes.append(f"grad_fn=<{tensor._node.name().rpartition(':')[2]}>")
+    try:
+        node = tensor._node
+    except RuntimeError:  # a view that is out of date
+        notes.append("grad_fn=<Invalid>")
+        return notes
+    if node is not None:
+        notes.append(f"grad_fn=<{node.name().rpartition(':')[2]}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
     for tangent in [level.of(tensor) for level in mode.levels[-1:] if level.carries(tensor)]:

@@ -75,7 +75,7 @@ class Tensor(Methods):
         elif isinstance(data, Variable) and dtype is None and device is None:
             source = data.detach()  # type: ignore[attr-defined]
         else:
-            if data is None or isinstance(data, (float, complex)):
+            if data is None or isinstance(data, (bool, float, complex)):
                 raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
             numbers = data.array if isinstance(data, Variable) else data
             source = from_data.tensor(

@@ -33,7 +33,7 @@ from metagrad.kernels.compiled.entries import NAMES, Work, address_of, at_addres
 from metagrad.kernels.compiled.expressions import CURVES, FUNCTIONS, LIGHT, RARE, SPECIAL, converts_halves, text_of
 
 _BLOCK = 1024  # elements that are looked at for rare arguments, and then worked on while the cache has them
-_SHORT = 8  # lines of a formula up to which it waits for memory, if no line is a function of many steps
+_SHORT = 8  # lines of a formula up to which it waits for memory, if they call none of ``FUNCTIONS`` but the light ones
 _ARGUMENTS = r"\w+(?:\(\w+\))?(?:, \w+(?:\(\w+\))?)*"  # variables, some of them cast
 EXACT = 2**53  # of integers up to here float64 has all
 ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row

@@ -37,8 +37,8 @@ class Placement:
                     new.grad = None if grad is None else fn(grad.detach())
                 else:
                     p.data = fn(p.data)
-                    if grad is not None:
-                        grad.data = fn(grad.data)
+                    if grad is not None and (converted := fn(grad.data)).array is not grad.array:
+                        grad.data = converted
                         p.grad = grad
         for name, buffer in self._buffers.items():
             if is_lazy(buffer):

@@ -87,6 +87,8 @@ def normal(
         where = where_to(device)
         array = as_array(normal_array(shape, kind, generator, where, mean=m, std=s))
         return finished(array, None, where, requires_grad)
+    if any(v.is_meta for v in tensors):
+        return wrap(made(shape, kind.dtype))
     drawn = as_array(normal_array(shape, kind, generator, of_array(tensors[0].array)))
     sample = (drawn * s + m).astype(kind.dtype)
     return Drawn.apply(*tensors, sample=sample)
@@ -118,6 +120,8 @@ def bernoulli(
     if p is None:
         continuous(input.dtype)
     refuse("bernoulli", input, "c")
+    if input.is_meta:
+        return wrap(made(input.shape, input.array.dtype))
     if looks_at(chance) and not np.all((chance >= 0) & (chance <= 1)):  # nan neither
         number = f"bernoulli_ expects p to be in [0, 1], but got p={p}" if isinstance(p, (int, float)) else ""
         raise RuntimeError(number or "Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")

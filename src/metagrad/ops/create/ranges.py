@@ -18,7 +18,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.ramps import ramp
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.dtype_checks import unsupported
-from metagrad.ops.fitting import overflow
+from metagrad.ops.fitting import fitting
 
 __all__ = ["arange", "linspace", "logspace", "range"]
 
@@ -118,11 +118,7 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
             raise RuntimeError(f"torch.{name}(): inferred dtype complex can't be safely cast to passed dtype {kind}")
         kind = kind.to_complex()
     if kind.category == 1:
-        bounds = np.iinfo(kind.dtype)
-        for value in (first, last):
-            if not (bounds.min or -bounds.max) <= value <= bounds.max:  # below zero, bytes wrap around
-                raise overflow(kind, value)
-        first, last = (int(np.asarray(int(value)).astype(kind.dtype)) for value in (first, last))
+        first, last = (int(fitting(value, kind)) for value in (first, last))  # type: ignore[arg-type]
     exponents = name == "logspace" and not kind.is_complex
     return _spaced(first, last, steps, dtypes.float64 if exponents else kind), kind
 

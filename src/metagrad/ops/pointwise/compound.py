@@ -116,6 +116,8 @@ class Lerp(Pointwise):
 def _from_nearer_end(x: Array, y: Array, w: Array, far: Array) -> Array:
     """The points of a chunk; often all lie nearer to the same end."""
     z = y - x
+    if z.shape != far.shape:  # a weight of a larger shape
+        z = np.broadcast_to(z, np.broadcast_shapes(z.shape, far.shape)).copy()
     if far.all():
         z *= w - w.dtype.type(1)
         z += y

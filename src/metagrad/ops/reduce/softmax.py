@@ -129,10 +129,8 @@ class CrossEntropy(Function):
         return grad[:, None] * (Softmax.on(x, axis=1) - chosen.astype(x.dtype.name)), None
 
 
-def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DTypeLike) -> Tensor:
+def _normalized(op: type[Function], input: Tensor, dim: int, dtype: DTypeLike) -> Tensor:
     ndim = input.array.ndim
-    if dim is None:
-        raise TypeError('softmax() missing 1 required positional arguments: "dim"')
     axis = dimension(dim, ndim)
     if dtype is None and not input.array.size:
         return clone(input)  # of any dtype, in PyTorch

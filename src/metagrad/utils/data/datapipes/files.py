@@ -18,9 +18,10 @@ def _raised(error: OSError) -> NoReturn:
 
 @functional_datapipe("list_files")
 class FileListerIterDataPipe(IterDataPipe[str]):
-    """The paths of the files in directories, in the order of their names: of those that a mask fits, "*.txt".
+    """The paths of the files in directories: of those that a mask fits, "*.txt".
 
-    root: a path, or several of them, or a pipe. recursive: with the directories below. Raises FileNotFoundError for a
+    root: a path, or several of them, or a pipe. recursive: with the directories below. Files come in the order of their names,
+    those of a directory before those of the directories in it, whatever ``non_deterministic`` says. Raises FileNotFoundError for a
     directory that is not there.
     """
 
