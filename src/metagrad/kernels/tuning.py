@@ -66,8 +66,8 @@ NONZERO_ROW = 16
 
 # Elements from which numbers at equal distances are made on all threads.
 RAMP_LARGE = 1 << 17
-# Elements of a chunk of them: two megabytes of float64; with fewer, threads lose more by taking turns than the cache gives back.
-RAMP_CHUNK = 1 << 18
+# Elements of a chunk of them: half a megabyte of float64.
+RAMP_CHUNK = 1 << 16
 
 # Elements of a chunk of a special function: two dozen passes; with fewer, threads lose more by taking turns at the interpreter.
 SPECIAL_CHUNK = 1 << 18
