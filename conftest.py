@@ -1,6 +1,8 @@
 """Fixtures that several families of tests share, and tests that need an extra skipped where it is not installed."""
 
 import doctest
+import os
+import sys
 from collections.abc import Generator
 from types import ModuleType
 from typing import Any
@@ -39,6 +41,8 @@ def pytest_configure() -> None:
         missing.append(self)
 
     MissingExtra.__init__ = noted  # type: ignore[method-assign]
+    if os.environ.get("METAGRAD_NUMBA") == "0":  # switched off: as where it is not installed
+        sys.modules["numba"] = None  # type: ignore[assignment]
     always_warn(True)  # what is said once in a process is said to each test
 
 

@@ -158,8 +158,8 @@ def test_comparisons(threads, name):
 
 def test_what_has_no_expression_is_left_to_numpy():
     x = metagrad.tensor(RNG.standard_normal(100))
-    np.testing.assert_allclose((x.sin() * 2).numpy(), np.sin(x.numpy()) * 2)
-    assert not one_call.by_loop(np.sin, (x.numpy(),), np.empty(100))
+    np.testing.assert_allclose((x.arctan() * 2).numpy(), np.arctan(x.numpy()) * 2)
+    assert not one_call.by_loop(np.arctan, (x.numpy(),), np.empty(100))
     assert not one_call.by_loop(np.add, (np.ones(9, np.complex64),) * 2, np.empty(9, np.complex64))
 
 

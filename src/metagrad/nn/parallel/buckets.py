@@ -203,11 +203,11 @@ def parameters_behind(outputs: Any) -> Iterator[Any]:
     tensors = [t for t in tensors_in(outputs) if t.requires_grad]
     yield from (t for t in tensors if t._node is None)
     stack = [t._node for t in tensors if t._node is not None]
-    seen = set(map(id, stack))
+    seen = set(stack)  # the nodes, not their ids: what stands for a transposition dies when it has been visited
     while stack:
         for node, _ in stack.pop().next_functions:
             if isinstance(node, AccumulateGrad):
                 yield node.variable
-            elif node is not None and id(node) not in seen:
-                seen.add(id(node))
+            elif node is not None and node not in seen:
+                seen.add(node)
                 stack.append(node)

@@ -60,7 +60,7 @@ class Softmax(Function):
 
 @takes_exact_out
 @in_single
-def softmax(input: Tensor, dim: int, dtype: DTypeLike = None, *, out: Tensor | None = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None, *, out: Tensor | None = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
 
     >>> import metagrad
@@ -99,7 +99,7 @@ class LogSoftmax(Function):
 
 @takes_exact_out
 @in_single
-def log_softmax(input: Tensor, dim: int, dtype: DTypeLike = None, *, out: Tensor | None = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
 
     >>> import metagrad
@@ -129,8 +129,11 @@ class CrossEntropy(Function):
         return grad[:, None] * (Softmax.on(x, axis=1) - chosen.astype(x.dtype.name)), None
 
 
-def _normalized(op: type[Function], input: Tensor, dim: int, dtype: DTypeLike) -> Tensor:
+def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DTypeLike) -> Tensor:
     ndim = input.array.ndim
+    if dim is None:
+        name = "softmax" if op is Softmax else "log_softmax"
+        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
     axis = dimension(dim, ndim)
     if dtype is None and not input.array.size:
         return clone(input)  # of any dtype, in PyTorch
