@@ -52,7 +52,7 @@ def number_for(input: Any, value: Any) -> Any:
     >>> import metagrad
     >>> number_for(metagrad.zeros(2, dtype=metagrad.uint8), metagrad.tensor(300))
     Traceback (most recent call last):
-    RuntimeError: value cannot be converted to type uint8_t without overflow: 300 or 300
+    RuntimeError: value cannot be converted to type uint8_t without overflow: 300
     """
     if not isinstance(value, Variable):
         return fitting(value, input.dtype)
