@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.base.layouts import place_of
+from metagrad.base.optional import need
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.atomic import narrow, pointer
 from metagrad.kernels.compiled.compiler import Native, compiling, kept, linked
@@ -101,7 +102,7 @@ def _compiled(loop: Native, parts: int, kinds: Sequence[_Kind], are_ints: Sequen
 
 def around(loop: Native, text: str, name: str) -> int:
     """Where the function ``entry`` that a text defines is, in which ``loop`` is spelled out."""
-    import numba
+    numba = need("numba", "fast")
 
     function = loop.function
     scope = {"loop": numba.njit(inline="always")(linked(function))}
