@@ -280,6 +280,7 @@ def test_a_scaler_refuses_gradients_of_float16_and_an_empty_state():
 
 def test_functions_that_cast_are_known_by_their_names():
     """To classes and modes that are asked, though they were asked before anything was cast."""
+    pytest.importorskip("ml_dtypes", reason="needs the extra bfloat16")
     program = """
 import metagrad
 class Kept(metagrad.Tensor):
@@ -324,8 +325,7 @@ FIRST = {
 @pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
 @pytest.mark.parametrize("first", FIRST)
 def test_modes_are_told_of_functions_not_of_their_casts(lib, first):
-    if lib == "torch":
-        pytest.importorskip("torch")
+    pytest.importorskip("torch" if lib == "torch" else "ml_dtypes", reason="needs the extra conformance or bfloat16")
     start = "from metagrad import alias; alias.install()\n" if lib == "metagrad" else ""
     program = start + "import torch\n" + FIRST[first] + MODES
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

@@ -120,6 +120,7 @@ def heed_ctrl_c():
 
 @pytest.mark.parametrize("seconds", [0, 0.05, 0.2, 0.5, 2.0])
 def test_ctrl_c_ends_a_training_with_130_whenever_it_comes(folder, tmp_path, seconds):
+    pytest.importorskip("tqdm", reason="needs the extra tagger")
     line = f"train --corpus c.conllu --hidden 8 --epochs 100000 --output {tmp_path / 'm'} --report {tmp_path / 'r'}"
     running = process(folder, line, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     assert "Using the file" in running.stdout.readline()
