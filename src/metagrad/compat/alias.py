@@ -105,12 +105,7 @@ class TorchFinder(module_paths.ModuleFinder):
         path = "" if module.__spec__ is None else module.__spec__.name.partition(".")[2]
         super().exec_module(module)
         beside.complete(module, path)
-        for child in (
-            *beside.PATHS,
-            *beside.ELSEWHERE,
-            *beside.INTERNALS,
-            *beside.IMPORTED,
-        ):  # loaded before, and not under this name
+        for child in (*beside.PATHS, *beside.ELSEWHERE, *beside.IMPORTED):  # loaded before, and not under this name
             if child.startswith(path + ".") and self._module_of(child) in sys.modules:
                 importlib.import_module(f"torch.{child}")
 

@@ -44,7 +44,7 @@ from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
 from metagrad.utils.data.prefetch import PrefetchIterator
 
 __all__ = [
-    "ELSEWHERE", "IMPORTED", "INTERNALS", "PATHS", "CheckpointPolicy", "InplaceFunction", "SparseAdam",
+    "ELSEWHERE", "IMPORTED", "PATHS", "CheckpointPolicy", "InplaceFunction", "SparseAdam",
     "_unsafe_preserve_version_counter",
     "create_selective_checkpoint_contexts",
     "get_device_states", "register_custom_op_symbolic", "set_device_states", "swap_tensors", "unregister_custom_op_symbolic",
@@ -101,18 +101,6 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "utils.data._utils.collate": "default_collate_err_msg_format np_str_obj_array_pattern",
     "_dynamo.eval_frame": "is_dynamo_supported",
     "_jit_internal": "_copy_to_script_wrapper",
-}
-INTERNALS = {  # those in ``layer_internals``
-    "autograd.profiler_util": "_format_memory _format_time _format_time_share",
-    "nn.functional": "_get_softmax_dim _in_projection _in_projection_packed _mha_shape_check _verify_batch_size",
-    "nn.modules.activation": "_arg_requires_grad _check_arg_device _is_make_fx_tracing",
-    "nn.modules.container": "_addindent",
-    "nn.modules.transformer": "_detect_is_causal_mask _generate_square_subsequent_mask _get_seq_len",
-    "nn.utils.clip_grad": "_clip_grads_with_norm_ _get_total_norm",
-    "optim.lbfgs": "_cubic_interpolate _strong_wolfe",
-    "optim.lr_scheduler": "_enable_get_lr_call _initial_mode _param_groups_val_list _update_param_group_val "
-    "_warn_get_lr_called_within_step",
-    "optim.optimizer": "_disable_dynamo_if_unsupported _get_scalar_dtype _get_value _stack_if_compiling _to_scalar _view_as_real",
 }
 ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's are
     "autograd.grad_mode": "autograd.interface",
@@ -342,9 +330,9 @@ def _below() -> dict[str, set[str]]:
 
 def completing(path: str, own: Callable[[str], Any] | None = None) -> Callable[[str], Any] | None:
     """What finds the further names of a file of PyTorch's, after its own ``__getattr__``; None where there are none."""
-    names, inside, other = PATHS.get(path, "").split(), INTERNALS.get(path, "").split(), ELSEWHERE.get(path)
+    names, other = PATHS.get(path, "").split(), ELSEWHERE.get(path)
     below = _below().get(path, ())
-    if not (names or inside or below or other or path in IMPORTED):
+    if not (names or below or other or path in IMPORTED):
         return None
 
     def find(name: str) -> Any:
@@ -360,8 +348,6 @@ def completing(path: str, own: Callable[[str], Any] | None = None) -> Callable[[
             if name in globals():
                 return globals()[name]
             return getattr(importlib.import_module(_PIPES if path == "utils.data" else _INNER), name)
-        if name in inside:
-            return getattr(importlib.import_module("metagrad.compat.layer_internals"), name)
         if name in below:
             return importlib.import_module(f"torch.{path}.{name}")
         with contextlib.suppress(AttributeError):

@@ -1,6 +1,6 @@
 """Parts of PyTorch's layers, optimizers and schedules that those import who wrote one of their own after PyTorch's.
 
-``beside.INTERNALS`` says which file each is asked from.
+``imported_names.IMPORTED`` says which file each is asked from.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from metagrad.base.device import device as Device
 from metagrad.base.dtypes import dtype, float32, float64, get_default_dtype
-from metagrad.nn.functional.multihead_attention import _check_shapes, _projected
+from metagrad.nn.functional.multihead_attention import _check_shapes, _expect, _projected
 from metagrad.nn.functional.softmaxes import implicit_dim
 from metagrad.nn.modules.module import _addindent as _addindent
+from metagrad.nn.modules.transformer import Transformer, _is_causal
 from metagrad.nn.utils.clip_grad import clip_grads_with_norm_, get_total_norm
-from metagrad.ops.create.creation import full
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.pointwise.complex_numbers import view_as_real
 from metagrad.optim.line_search import Point, lowest_of_cubic, strong_wolfe
-from metagrad.optim.lr_scheduler.base import set_rate
 from metagrad.optim.optimizer import Optimizer
+from metagrad.profiler.averages import _time, memory
 from metagrad.tensors.tensor import Tensor
 
 __all__: list[str] = []  # every name has an underscore
@@ -30,6 +29,7 @@ T = TypeVar("T")
 
 _mha_shape_check, _in_projection_packed, _get_softmax_dim = _check_shapes, _projected, implicit_dim
 _clip_grads_with_norm_, _get_total_norm = clip_grads_with_norm_, get_total_norm
+_generate_square_subsequent_mask = Transformer.generate_square_subsequent_mask
 
 
 # ------------------------------------------------ attention and transformers
@@ -42,10 +42,9 @@ def _in_projection(
     """Queries, keys and values by a matrix each. Raises AssertionError for a matrix that does not fit."""
     given = {"query": (q, w_q, b_q), "key": (k, w_k, b_k), "value": (v, w_v, b_v)}
     for name, (x, w, b) in given.items():
-        if tuple(w.shape) != (q.shape[-1], x.shape[-1]):
-            raise AssertionError(f"expecting {name} weights shape of {(q.shape[-1], x.shape[-1])}, but got {w.shape}")
-        if b is not None and tuple(b.shape) != (q.shape[-1],):
-            raise AssertionError(f"expecting {name} bias shape of {(q.shape[-1],)}, but got {b.shape}")
+        _expect(w, (q.shape[-1], x.shape[-1]), f"{name} weights")
+        if b is not None:
+            _expect(b, (q.shape[-1],), f"{name} bias")
     one, two, three = (linear(x, w, b) for x, w, b in given.values())
     return one, two, three
 
@@ -54,11 +53,6 @@ def _verify_batch_size(size: Sequence[int]) -> None:
     """Raise ValueError if a layer that takes means over the batch would take them of single numbers."""
     if math.prod(size[:1]) * math.prod(size[2:]) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {size}")
-
-
-def _generate_square_subsequent_mask(sz: int, device: Device | None = None, dtype: dtype | None = None) -> Tensor:
-    """What is added to the scores (S, S) so that no place sees a later one: −∞ above the diagonal, else 0."""
-    return full((sz, sz), -math.inf, dtype=dtype or get_default_dtype(), device=device).triu(1)
 
 
 def _get_seq_len(src: Tensor, batch_first: bool) -> int | None:
@@ -72,10 +66,7 @@ def _detect_is_causal_mask(mask: Tensor | None, is_causal: bool | None = None, s
     >>> _detect_is_causal_mask(_generate_square_subsequent_mask(3)), _detect_is_causal_mask(None)
     (True, False)
     """
-    if is_causal is not None or mask is None:
-        return bool(is_causal)
-    causal = _generate_square_subsequent_mask(mask.shape[-2] if size is None else size, mask.device, mask.dtype)
-    return tuple(mask.shape) == tuple(causal.shape) and bool((mask == causal).all())
+    return _is_causal(mask, is_causal, mask.shape[-2] if size is None and mask is not None else size or 0)
 
 
 def _check_arg_device(x: Tensor | None) -> bool:
@@ -170,9 +161,7 @@ def _param_groups_val_list(optimizer: Optimizer, key: str) -> list[Any]:
 
 def _update_param_group_val(param_group: dict[str, Any], key: str, val: Any) -> None:
     """Give a group a value: a tensor keeps its identity and takes the value."""
-    if key == "lr":
-        set_rate(param_group, val)
-    elif isinstance(param_group[key], Tensor):
+    if isinstance(param_group[key], Tensor):
         param_group[key].fill_(float(val))
     else:
         param_group[key] = val
@@ -212,10 +201,7 @@ def _format_time(time_us: float) -> str:
     >>> _format_time(12.5), _format_time(1250.0), _format_time(1.25e6)
     ('12.500us', '1.250ms', '1.250s')
     """
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if time_us >= size:
-            return f"{time_us / size:.3f}{unit}"
-    return f"{time_us:.3f}us"
+    return _time(time_us)
 
 
 def _format_time_share(time_us: float, total_time_us: float) -> str:
@@ -229,7 +215,4 @@ def _format_memory(nbytes: int) -> str:
     >>> _format_memory(100), _format_memory(2048), _format_memory(-3 * 2**20)
     ('100 B', '2.00 KB', '-3.00 MB')
     """
-    for unit, size in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
-        if abs(nbytes) >= size:
-            return f"{nbytes / size:.2f} {unit}"
-    return f"{nbytes} B"
+    return memory(nbytes) if nbytes >= 0 else f"-{memory(-nbytes)}"

@@ -76,15 +76,14 @@ def dimension(dim: int, ndim: int) -> int:
         dim = _as_int(dim)
     limit = max(ndim, 1)
     if not -limit <= dim < limit:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})")
+        raise no_dimension(dim, limit)
     return dim + limit if dim < 0 else dim
 
 
 def no_dimension(dim: int, ndim: int) -> IndexError:
     """What to raise for a dimension that a tensor does not have, not even where one without any passes for a vector."""
     if ndim:
-        limits = f"[{-ndim}, {ndim - 1}], but got {dim})"
-        return IndexError(f"Dimension out of range (expected to be in range of {limits}")
+        return IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
     return IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
 
 

@@ -117,8 +117,7 @@ def at_address(
 
     streams: it waits for memory rather than for its arithmetic.
     """
-    import numba
-
+    numba = need("numba", "fast")
     if streams:
         scope, text = {**scope, "narrow": narrow.compiled()}, text.replace("\n", "\n    narrow()\n", 1)
 
