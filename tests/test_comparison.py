@@ -26,6 +26,11 @@ def test_all_differences_are_found():
         mg.testing.assert_close(a, b)
 
 
+def test_large_whole_numbers_are_told_apart():
+    with pytest.raises(AssertionError, match="Tensor-likes are not equal!\n\nMismatched elements: 1 / 1"):
+        mg.testing.assert_close(mg.tensor([2**62]), mg.tensor([2**62 + 1]))
+
+
 @pytest.mark.parametrize("given", ["rtol", "atol"])
 def test_one_tolerance_alone(given):
     other = "atol" if given == "rtol" else "rtol"

@@ -27,6 +27,7 @@ SHOWN = {
     "torch.utils.data.DataLoader": "torch.utils.data.dataloader", "torch.utils.data.Subset": "torch.utils.data.dataset",
     "torch.autograd.Function": "torch.autograd.function", "torch.no_grad": "torch.autograd.grad_mode",
     "torch.nn.parallel.DistributedDataParallel": "torch.nn.parallel.distributed",
+    "torch.return_types.max": "torch.return_types", "torch.return_types.linalg_qr": "torch.return_types",
     "torch.fx.Tracer": "torch.fx._symbolic_trace", "torch.fx.Graph": "torch.fx.graph",
 }  # fmt: skip
 UNDER_ALIAS = """

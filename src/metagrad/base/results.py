@@ -46,6 +46,9 @@ class Results(tuple[Part, ...]):
             raise TypeError(f"{cls.__name__}() takes a sequence of {len(cls.__match_args__)} parts, got {len(made)}")
         return made
 
+    def __reduce__(self) -> tuple[type[Results], tuple[tuple[Part, ...]]]:
+        return type(self), (tuple(self),)
+
     def __repr__(self) -> str:
         parts = ",\n".join(f"{name}={part!r}" for name, part in zip(self.__match_args__, self, strict=True))
         return f"{public('return_types')}.{type(self).__name__}(\n{parts})"
