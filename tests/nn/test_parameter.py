@@ -99,3 +99,12 @@ def test_a_deep_copy_of_a_buffer_is_as_persistent():
 
 def test_a_module_goes_where_a_tensor_is():
     assert mg.nn.Linear(1, 1).to(tensor=mg.zeros(1, dtype=mg.float64)).weight.dtype is mg.float64
+
+
+def test_only_tensors_are_asked_whether_they_are_parameters():
+    class Options(dict):
+        __getattr__ = dict.__getitem__  # a KeyError for what is not there
+
+    module = nn.Module()
+    module.options = Options(width=3)
+    assert not isinstance(module.options, nn.Parameter) and module.options.width == 3

@@ -307,6 +307,11 @@ def test_every_round_of_a_long_random_pass_is_a_permutation():
     assert sorted(drawn[:4]) == sorted(drawn[4:8]) == [0, 1, 2, 3] and len(set(drawn[8:])) == 2
 
 
+def test_a_pass_over_more_samples_than_memory_holds_begins_at_once():
+    assert next(iter(md.RandomSampler("abc", replacement=True, num_samples=10**15))) in range(3)
+    assert next(iter(md.RandomSampler("abc", num_samples=10**15))) in range(3)
+
+
 def test_weights_are_probabilities():
     mg.manual_seed(0)
     drawn = np.bincount(list(md.WeightedRandomSampler([1, 3, 0, 4], 8000)), minlength=4) / 8000

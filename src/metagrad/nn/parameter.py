@@ -19,7 +19,9 @@ class _ParameterType(type(Tensor)):  # type: ignore[misc]
     """The type of ``Parameter``: what was made a parameter and kept a class of its own is an instance, too."""
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return type.__instancecheck__(cls, instance) or (cls is Parameter and getattr(instance, "_is_param", False))
+        if type.__instancecheck__(cls, instance):
+            return True
+        return cls is Parameter and isinstance(instance, Tensor) and getattr(instance, "_is_param", False)
 
 
 class Parameter(Tensor, metaclass=_ParameterType):

@@ -111,9 +111,8 @@ class RandomSampler(Sampler[int]):
             raise ValueError(f"cannot draw {left} samples: the dataset is empty")
         generator = Generator().manual_seed(drawn_seed()) if self.generator is None else self.generator
         at_once = _DRAWN_AT_ONCE if self.replacement else n
-        for count in [at_once] * (left // at_once) + [
-            left % at_once
-        ]:  # at the end nothing may be left: drawn all the same
+        # at the end nothing may be left: drawn all the same
+        for count in itertools.chain(itertools.repeat(at_once, left // at_once), [left % at_once]):
             if self.replacement:
                 yield from randint(n, (count,), generator=generator, device=generator.device).tolist()
             else:
