@@ -23,6 +23,9 @@ def seq(items=10):
     return indexed.SequenceWrapper(range(items) if isinstance(items, int) else items)
 
 
+nothing = lambda x: None  # noqa: E731
+
+
 def even(x):
     return x % 2 == 0
 
@@ -122,8 +125,8 @@ def test_each_of_these_is_refused(name):
 
 def test_functions_that_cannot_be_pickled_are_told():
     with pytest.warns(UserWarning, match="Lambda function is not supported by pickle"):
-        wrap().map(lambda x: x)
-    with pytest.warns(UserWarning, match="Lambda function is not supported by pickle"):
+        wrap().map(nothing)
+    with pytest.warns(UserWarning, match="Local function is not supported by pickle"):  # for it stands in a function
         wrap().filter(functools.partial(lambda x, y: True, y=1))
 
 
@@ -295,3 +298,66 @@ def test_files_are_listed_opened_and_read(library, tmp_path):
         list(files.FileLister(root + "/nowhere"))
     with pytest.raises(TypeError, match="doesn't have valid length"):
         len(files.FileLister(root))
+
+
+@pytest.mark.parametrize("library", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize(
+    "options, first, drawn, second, then",
+    [
+        ({}, [4, 0, 3, 5, 2, 1], [963, 379], [5, 0, 2, 4, 3, 1], [101, 866]),
+        ({"num_workers": 2}, [4, 0, 3, 5, 2, 1], [427, 503], [0, 5, 3, 1, 2, 4], [878, 376]),
+        ({"num_workers": 2, "persistent_workers": True}, [4, 0, 3, 5, 2, 1], [427, 503], [0, 5, 3, 1, 2, 4], [101, 866]),
+    ],
+)  # fmt: skip
+def test_each_pass_is_shuffled_anew_and_alike_in_all_workers(library, options, first, drawn, second, then):
+    lib = pytest.importorskip(library)
+    data = pytest.importorskip(f"{library}.utils.data")
+    pipe = data.datapipes.iter.IterableWrapper(range(6)).shuffle().sharding_filter()
+    loader = data.DataLoader(pipe, **options)
+    mg.random.use_numbers_of("pytorch")
+    try:
+        lib.manual_seed(0)
+        assert [x.item() for x in loader] == first and lib.randint(0, 1000, (2,)).tolist() == drawn
+        assert [x.item() for x in loader] == second and lib.randint(0, 1000, (2,)).tolist() == then
+    finally:
+        mg.random.use_numbers_of("metagrad")
+
+
+def breaks(source):
+    yield from source
+    raise KeyError("gone")
+
+
+def test_an_error_in_a_stream_says_in_which():
+    class Breaking(IterDataPipe):
+        def __init__(self, source, number=3):
+            self.source, self.number = source, number
+
+        def __iter__(self):
+            return breaks(self.source)
+
+    with pytest.raises(KeyError) as caught:
+        list(Breaking(wrap(2)).map(mod3).batch(2))
+    where = "This exception is thrown by __iter__ of Breaking(number=3, source=IterableWrapperIterDataPipe)"
+    assert caught.value.args == (f"gone\n{where}",)
+
+
+def test_branches_that_were_read_to_their_ends_begin_again_without_a_warning():
+    left, right = wrap(3).fork(2)
+    assert list(zip(left, right, strict=False)) == [(0, 0), (1, 1), (2, 2)]
+    assert list(left) == [0, 1, 2]
+
+
+def test_hooks_of_pickling():
+    assert repr(IterDataPipe()) == "IterDataPipe"
+    try:
+        IterDataPipe.set_getstate_hook(lambda state: {"kept": len(state)})
+        with pytest.raises(RuntimeError, match="existing getstate_hook"):
+            IterDataPipe.set_getstate_hook(dict)
+        assert wrap(3).__getstate__() == {"kept": 2}
+        IterDataPipe.set_reduce_ex_hook(lambda pipe: (len, ((1, 2),)))
+        assert pickle.loads(pickle.dumps(wrap(3))) == 2
+    finally:
+        IterDataPipe.set_getstate_hook(None)
+        IterDataPipe.set_reduce_ex_hook(None)
+    assert list(pickle.loads(pickle.dumps(wrap(3)))) == [0, 1, 2]

@@ -31,10 +31,12 @@ class LoaderIterator(Iterator[Any]):
         self._reported_length = getattr(loader, "_reported_length", None)
         self._index_sampler = loader._index_sampler
         self._indices = iter(self._index_sampler)
+        self._pipe_seed: int | None = None
+        if hasattr(type(self._dataset), "_begin_pass"):  # a pipe, shuffled alike in every worker
+            self._pipe_seed = drawn_seed(loader.generator)
+            self._dataset._begin_pass(self._pipe_seed)
         # drawn without workers too, so that the random numbers after it do not depend on num_workers
         self._base_seed = drawn_seed(loader.generator) if base_seed is None else base_seed
-        if hasattr(type(self._dataset), "_begin_pass"):
-            self._dataset._begin_pass(self._base_seed)
         self._given = 0
         self._num_workers = loader.num_workers
         self._make_fetcher = functools.partial(

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from metagrad.utils.data.iterator import LoaderIterator
+from metagrad.utils.data.sampler import drawn_seed
 from metagrad.utils.data.worker_process import Pending
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class PrefetchIterator(LoaderIterator):
             from metagrad.utils.data.workers import Workers  # multiprocessing is some milliseconds
 
             workers = Workers(loader, self._make_fetcher, self._is_stream, self._base_seed)
+            if self._pipe_seed is not None:
+                drawn_seed(loader.generator)  # as PyTorch draws one more, which nobody reads
+        elif self._pipe_seed is not None:
+            workers.begin_pass(self._pipe_seed)
         self.workers = workers
         self._pass = workers.new_pass()
         self._active = [True] * self._count
@@ -43,8 +48,7 @@ class PrefetchIterator(LoaderIterator):
     def _reset(self, loader: DataLoader[Any]) -> None:
         """Begin another pass; what is left of this one is given up."""
         self.workers.forget(self._pass)
-        drawn_again = hasattr(type(self._dataset), "_begin_pass")  # pipes are shuffled anew; others keep their seed
-        self.__init__(loader, self.workers, None if drawn_again else self._base_seed)  # type: ignore[misc]
+        self.__init__(loader, self.workers, self._base_seed)  # type: ignore[misc]
 
     def __del__(self) -> None:
         if hasattr(self, "_pass") and not self._owns_workers:

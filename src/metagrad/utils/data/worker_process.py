@@ -132,6 +132,12 @@ class Forget(NamedTuple):
     passing: int
 
 
+class BeginPass(NamedTuple):
+    """The pipe begins another pass, with a seed that is every worker's."""
+
+    seed: int
+
+
 class Plan(NamedTuple):
     """What a worker is to do; under the start method "spawn" this is pickled."""
 
@@ -173,6 +179,9 @@ def work(connection: Connection, others: list[Any], plan: Plan) -> None:
             message = connection.recv()
             if isinstance(message, Forget):
                 fetchers.pop(message.passing, None)
+                continue
+            if isinstance(message, BeginPass):
+                plan.dataset._begin_pass(message.seed)  # type: ignore[union-attr]
                 continue
             answer = failure or _answer(plan, message, fetchers, packer)
             connection.send((message.number, answer))

@@ -18,7 +18,7 @@ from multiprocessing.context import BaseContext
 from typing import TYPE_CHECKING, Any
 
 from metagrad.utils.data.shared_memory import Unpacker
-from metagrad.utils.data.worker_process import Forget, Pending, Plan, Task, work
+from metagrad.utils.data.worker_process import BeginPass, Forget, Pending, Plan, Task, work
 
 if TYPE_CHECKING:
     from metagrad.utils.data.dataloader import DataLoader
@@ -78,10 +78,17 @@ class Workers:
 
     def forget(self, passing: int) -> None:
         """A pass is not wanted any more."""
+        self._tell_all(Forget(passing))
+
+    def begin_pass(self, seed: int) -> None:
+        """Have every worker's pipe begin another pass, with one seed for all: each takes its share of the same order."""
+        self._tell_all(BeginPass(seed))
+
+    def _tell_all(self, message: Forget | BeginPass) -> None:
         if not self.stopped:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
-                    connection.send(Forget(passing))
+                    connection.send(message)
 
     def ask(self, worker: int, passing: int, index: object) -> Pending:
         """Have a worker fetch a batch."""

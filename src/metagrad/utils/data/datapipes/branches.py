@@ -12,6 +12,7 @@ from metagrad.utils.data.datapipes.datapipe import (
     IterDataPipe,
     functional_datapipe,
     length_of,
+    made_by,
     need_function,
     need_pipes,
 )
@@ -79,12 +80,12 @@ class _Split(IterDataPipe[Any]):
     def _begin(self) -> None:
         self._source: Iterator[Any] | None = None
         self._waiting: list[deque[Any]] = [deque() for _ in range(self.num_instances)]
-        self._ended = [True] * self.num_instances
+        self._drained = True
         self._passes_of_branches = [0] * self.num_instances
 
     def __getstate__(self) -> dict[str, Any]:
         kept = dict(self.__dict__)
-        for name in ("_source", "_waiting", "_ended", "_passes_of_branches"):
+        for name in ("_source", "_waiting", "_drained", "_passes_of_branches"):
             del kept[name]
         return kept
 
@@ -103,7 +104,7 @@ class _Split(IterDataPipe[Any]):
         """A branch is read from its beginning: the others go on if they have not begun, or begin again."""
         begun = self._source is not None
         if begun and self._passes_of_branches[instance_id] == max(self._passes_of_branches):
-            if not all(self._ended):
+            if not self._drained or any(self._waiting):
                 warn(
                     "Some child DataPipes are not exhausted when __iter__ is called. We are resetting the buffer and each "
                     "child DataPipe will read from the start again.",
@@ -114,7 +115,7 @@ class _Split(IterDataPipe[Any]):
             top = max(self._passes_of_branches) + 1
             self._source = iter(self.main_datapipe)
             self._waiting = [deque() for _ in range(self.num_instances)]
-            self._ended = [False] * self.num_instances
+            self._drained = False
             self._passes_of_branches[instance_id] = top
         else:
             self._passes_of_branches[instance_id] = max(self._passes_of_branches)
@@ -131,7 +132,7 @@ class _Split(IterDataPipe[Any]):
             if max(self._passes_of_branches) != number:
                 raise RuntimeError(
                     "This iterator has been invalidated, because a new iterator has been created from one of the "
-                    f"ChildDataPipes of {self!r}."
+                    f"ChildDataPipes of {made_by(self)}."
                 )
             if waiting:
                 yield waiting.popleft()
@@ -140,7 +141,7 @@ class _Split(IterDataPipe[Any]):
             try:
                 item = next(source)
             except StopIteration:
-                self._ended[instance_id] = True
+                self._drained = True
                 return
             self._deal(item)
             if (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import inspect
@@ -71,6 +72,8 @@ class IterDataPipe(_Steps, IterableDataset[T_co]):
     """
 
     functions: ClassVar[dict[str, Callable[..., Any]]] = {}
+    getstate_hook: ClassVar[Callable[[Any], Any] | None] = None
+    reduce_ex_hook: ClassVar[Callable[[Any], Any] | None] = None
     _passes = 0  # how many iterators there were
 
     def __init_subclass__(cls, guarded: bool = True, **kwargs: Any) -> None:
@@ -78,8 +81,48 @@ class IterDataPipe(_Steps, IterableDataset[T_co]):
         if guarded and "__iter__" in vars(cls):
             cls.__iter__ = _one_at_a_time(vars(cls)["__iter__"])  # type: ignore[method-assign]
 
+    def __iter__(self) -> Iterator[T_co]:
+        raise NotImplementedError(f"{type(self).__name__} needs an __iter__() that yields the items")
+
     def reset(self) -> None:
         """Called before each pass."""
+
+    def __getstate__(self) -> Any:
+        return self.__dict__ if IterDataPipe.getstate_hook is None else IterDataPipe.getstate_hook(self.__dict__)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if IterDataPipe.reduce_ex_hook is not None:
+            with contextlib.suppress(NotImplementedError):
+                return IterDataPipe.reduce_ex_hook(self)
+        return super().__reduce_ex__(protocol)
+
+    @classmethod
+    def set_getstate_hook(cls, hook_fn: Callable[[Any], Any] | None) -> None:
+        """What a pickle keeps of any pipe: ``hook_fn(pipe.__dict__)``; None takes the hook away. RuntimeError if there is one."""
+        if IterDataPipe.getstate_hook is not None and hook_fn is not None:
+            raise RuntimeError("Attempt to override existing getstate_hook")
+        IterDataPipe.getstate_hook = hook_fn
+
+    @classmethod
+    def set_reduce_ex_hook(cls, hook_fn: Callable[[Any], Any] | None) -> None:
+        """How any pipe is pickled: as ``hook_fn(pipe)`` says, or as ever where that raises NotImplementedError."""
+        if IterDataPipe.reduce_ex_hook is not None and hook_fn is not None:
+            raise RuntimeError("Attempt to override existing reduce_ex_hook")
+        IterDataPipe.reduce_ex_hook = hook_fn
+
+
+def made_by(pipe: Any) -> str:
+    """A pipe with what its class takes, as far as the pipe keeps it.
+
+    >>> from metagrad.utils.data.datapipes.iter import IterableWrapper
+    >>> made_by(IterableWrapper([1]).batch(2))
+    'BatcherIterDataPipe(batch_size=2, datapipe=IterableWrapperIterDataPipe, drop_last=False, wrapper_class=DataChunk)'
+    """
+    taken = inspect.signature(type(pipe).__init__).parameters
+    kept = {
+        name: getattr(value, "__name__", repr(value)) for name, value in sorted(vars(pipe).items()) if name in taken
+    }
+    return f"{type(pipe).__name__}({', '.join(f'{name}={value}' for name, value in kept.items())})"
 
 
 class _Reading(Iterator[Any]):
@@ -92,10 +135,18 @@ class _Reading(Iterator[Any]):
         if self.number != self.pipe._passes:
             raise RuntimeError(
                 "This iterator has been invalidated because another iterator has been created from the same IterDataPipe: "
-                f"{self.pipe!r}\nThis may be caused by multiple references to the same IterDataPipe. We recommend using "
+                f"{made_by(self.pipe)}\nThis may be caused by multiple references to the same IterDataPipe. We recommend using "
                 "`.fork()` if that is necessary."
             )
-        return next(self.items)
+        try:
+            return next(self.items)
+        except StopIteration:
+            raise
+        except Exception as error:
+            if error.args and isinstance(error.args[0], str) and "thrown by __iter__ of" not in error.args[0]:
+                where = f"{error.args[0]}\nThis exception is thrown by __iter__ of {made_by(self.pipe)}"
+                error.args = (where, *error.args[1:])
+            raise
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.items, name)
@@ -185,14 +236,15 @@ def need_function(fn: Any) -> None:
         raise TypeError(f"A callable function is expected, but {type(fn)} is provided.")
     inner = fn.func if isinstance(fn, functools.partial) else fn
     local = getattr(inner, "__qualname__", "")
-    if "<lambda>" in local:
-        warn(
-            "Lambda function is not supported by pickle, please use regular python function or functools.partial instead."
-        )
-    elif "<locals>" in local and inspect.isfunction(inner):
-        warn(
-            "Local function is not supported by pickle, please use regular python function or functools.partial instead."
-        )
+    if "<locals>" in local and inspect.isfunction(inner):
+        kind = "Local"
+    elif "<lambda>" in local:
+        kind = "Lambda"
+    else:
+        return
+    warn(
+        f"{kind} function is not supported by pickle, please use regular python function or functools.partial instead."
+    )
 
 
 class Batching:

@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
+from metagrad.base.warning import warn
 from metagrad.utils.data.datapipes.datapipe import IterDataPipe, functional_datapipe
 
 __all__ = ["FileLister", "FileOpener", "StreamReader"]
 
 
 def _raised(error: OSError) -> NoReturn:
+    warn(f"{error.filename} : {error.strerror}")
     raise error
 
 

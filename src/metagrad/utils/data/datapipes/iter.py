@@ -66,7 +66,7 @@ def need_columns(fn: Any, input_col: Any) -> None:
         raise ValueError(f"The function {name} takes {len(places)} parameters, but {given} are required.")
     required = sum(p.default is p.empty for p in places)
     if required > given:
-        raise ValueError(f"The function {name} takes {required} non-default parameters, but {given} are required.")
+        raise ValueError(f"The function {name} takes {required} positional parameters, but {given} are required.")
 
 
 @functional_datapipe("map")
