@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 from metagrad.kernels.copying import copied
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ def is_bfloat16(x: object) -> bool:
 def widened(x: Any) -> Any:
     """An array of bfloat16 as float32; anything else as it is."""
     return copied(x, np.dtype(np.float32)) if is_bfloat16(x) else x
+
+
+def rounded_to_bfloat16(x: Array) -> Array:
+    """float32 numbers with the digits of bfloat16, for what PyTorch rounds on the way."""
+    return x.astype(dtypes.bfloat16.dtype).astype(np.float32)
 
 
 def in_float32(node: Function, arrays: Sequence[Any], params: dict[str, Any]) -> Any:

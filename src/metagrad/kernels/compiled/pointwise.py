@@ -107,7 +107,7 @@ def hardswish_backward(x: Array, g: Array, out: Array) -> None:
     for i in range(len(x)):
         d = g[i]
         between = d * (x[i] * third + half)
-        d = between if x[i] < three else d
+        d = d if x[i] >= three else between
         out[i] = zero if x[i] <= -three else d
 
 
@@ -146,7 +146,7 @@ def _elu_backward(x: Array, g: Array, out: Array, alpha: np.float32, rate: np.fl
     for i in range(len(x)):
         v, d = x[i], g[i]
         curve = d * (alpha * rate * exp((zero if v > zero else v) * rate))
-        out[i] = curve if v <= zero else d
+        out[i] = d if v > zero else curve
 
 
 @native

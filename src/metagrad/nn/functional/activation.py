@@ -146,9 +146,10 @@ class Elu(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
+        slope = exponential(select(x >= 0, 0.0, x), self.rate)  # nan is neither above nor below
         if self.alpha == self.rate == 1:
-            return grad * exponential(select(x < 0, x, 0.0))
-        return select(x <= 0, grad * (self.alpha * self.rate * exponential(self.exponent(x))), grad)
+            return grad * slope
+        return select(x > 0, grad, grad * (self.alpha * self.rate * slope))
 
 
 _elu = in_single(lambda x, alpha, rate=1.0: Elu.apply(floats("elu", x), alpha=alpha, rate=rate))
@@ -255,7 +256,7 @@ class Hardswish(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return select(x <= -3, 0.0, select(x < 3, grad * (x / 3 + 0.5), grad))
+        return select(x <= -3, 0.0, select(x >= 3, grad, grad * (x / 3 + 0.5)))
 
 
 _hardswish = in_single(lambda x: Hardswish.apply(floats("hardswish", x)))

@@ -17,6 +17,7 @@ from metagrad.kernels.special import single
 from metagrad.nn.functional.activation import computed
 from metagrad.ops.arguments import asks_for_tensors, floats, takes_exact_out
 from metagrad.ops.operands import in_single
+from metagrad.ops.pointwise.activation import logistic_share
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.hyperbolic import Tanh
@@ -44,7 +45,7 @@ class LogSigmoid(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return grad / (exponential(x, 1.0) + 1)
+        return logistic_share(grad, x, 1.0)
 
 
 class Silu(Pointwise):
@@ -58,7 +59,7 @@ class Silu(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        s = 1 / (exponential(x, -1.0) + 1)
+        s = logistic_share(1, x)
         return grad * conj(s * (1 + x * (1 - s)))
 
 
@@ -82,7 +83,7 @@ class Softplus(Pointwise):
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         scaled = x if self.beta == 1 else x * self.beta
-        grad_x = grad / (exponential(scaled, -1.0) + 1)
+        grad_x = logistic_share(grad, scaled)
         return grad_x if self.ends_exactly(x) else select(scaled > self.threshold, grad, grad_x)
 
 
@@ -173,7 +174,7 @@ class Mish(Pointwise):
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         t = Tanh.on(np.maximum(x, 0) + np.log1p(exponential(np.abs(x), -1.0)))
-        return grad * (t + x * (1 - t * t) / (1 + exponential(x, -1.0)))
+        return grad * (t + logistic_share(x * (1 - t * t), x))
 
 
 _mish = in_single(lambda x: Mish.apply(floats("mish", x)))

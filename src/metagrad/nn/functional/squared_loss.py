@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.quicker import exponential
+from metagrad.ops.pointwise.activation import logistic_share
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class LogisticLoss(Pointwise):
 
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved
-        return grad * (1 / (exponential(x, -1.0) + 1) - y), -grad * x if self.needs[1] else None
+        return grad * (logistic_share(1, x) - y), -grad * x if self.needs[1] else None
 
 
 def alike(x: Tensor, y: Tensor) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import OUTPUT
+from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled import pointwise as compiled
@@ -81,6 +82,12 @@ class Sigmoid(Pointwise):
         (y,) = self.saved
         y = conj(y)
         return grad * (y * (1 - y))
+
+
+def logistic_share(a: Any, x: Any, sign: float = -1.0) -> Any:
+    """a / (1 + e^±x), in a gradient's formula: of tensors a · σ(∓x), for the quotient's own gradient is ∞/∞ far from 0."""
+    recorded = isinstance(x, Variable)
+    return a * Sigmoid.on(x * -sign) if recorded else a / (exponential(x, sign) + 1)
 
 
 @takes_out

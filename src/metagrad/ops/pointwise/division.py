@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.emulation import rounded_to_bfloat16
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Operand
@@ -27,7 +28,6 @@ from metagrad.ops.operands import (
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
-from metagrad.ops.pointwise.rounding import trunc
 from metagrad.ops.pointwise.signs import abs as magnitude
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out
     x, y = operands(input, other, True)
     need_numbers(f"div with rounding_mode={rounding_mode!r}", x, y)
     if isinstance(x, Variable) and x.array.dtype.char == "E" and rounding_mode == "trunc":
-        return trunc(Div.apply(x, y))  # PyTorch rounds the quotient to bfloat16 first
+        return TruncDivide.apply(x, y, rounds=True)
     divide = FloorDivide.apply if rounding_mode == "floor" else TruncDivide.apply
     return (in_single(divide) if y.__class__ is NumberOfHalves else divide)(x, y)
 
@@ -121,14 +121,14 @@ class FloorDivide(Pointwise):
 class TruncDivide(FloorDivide):
     """z = trunc(x / y),   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
 
-    def forward(self, x: Array, y: Array) -> Array:
+    def forward(self, x: Array, y: Array, rounds: bool = False) -> Array:
         _refuse_integer_zero(x, y)
         self.guards = (0, 1) if self.needs[1] else (1,)
         if np.result_type(x, y).kind in "iub":
             z, kind = np.floor_divide(x, y), np.result_type(x, y)  # the absolute value of the smallest integer is none
             up = ((x < 0) != (y < 0)) & (np.remainder(x, y) != 0)
             return (z + up).astype(kind)
-        return np.trunc(x / y)
+        return np.trunc(rounded_to_bfloat16(x / y) if rounds else x / y)
 
 
 def _refuse_integer_zero(x: Array, y: Array) -> None:
@@ -199,7 +199,7 @@ class Fmod(Pointwise):
         if not self.needs[1]:
             return grad, None
         x, y = self.saved
-        return grad, -grad * np.trunc(x / y)
+        return grad, -grad * TruncDivide.on(x, y)
 
 
 @takes_out

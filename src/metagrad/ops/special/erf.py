@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import OUTPUT
+from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.special import normal as kernel
@@ -169,7 +170,13 @@ class LogNdtr(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return grad / Erfcx.on(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
+        recorded = isinstance(x, Variable)
+        if not recorded:
+            return grad / Erfcx.on(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
+        far = x > 0  # where erfcx grows beyond the numbers, and its gradient with it
+        below = 1 / Erfcx.on(np.where(far, 0.0, x) * -math.sqrt(0.5))
+        above = np.exp(-0.5 * x * x) / (1 + Erf.on(x * math.sqrt(0.5)))
+        return grad * np.where(far, above, below) * math.sqrt(2 / math.pi)
 
 
 @takes_out

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.composites import free_all
+from metagrad.autograd.emulation import rounded_to_bfloat16
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
@@ -15,7 +15,6 @@ from metagrad.ops.arguments import real, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import float_operands, need_a_tensor, tensor_in
 from metagrad.ops.pointwise.chunked import Pointwise
-from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -83,9 +82,10 @@ def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None)
 class Xlogy(Pointwise):
     """z = x ln y, 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln y (0 where x = 0, y ≤ 0),   ∂L/∂y = ∂L/∂z · x / y."""
 
-    def forward(self, x: Array, y: Array) -> Array:
+    def forward(self, x: Array, y: Array, rounds: bool = False) -> Array:
         self.save(x, y)
-        return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y)).astype(np.result_type(x, y), copy=False)
+        logarithm = rounded_to_bfloat16(np.log(y)) if rounds else np.log(y)
+        return np.where((x == 0) & ~np.isnan(y), 0, x * logarithm).astype(np.result_type(x, y), copy=False)
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         (x, y), (needs_x, needs_y) = self.saved, self.needs
@@ -107,10 +107,7 @@ def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tenso
     tensor([0., 0.])
     """
     x, y = float_tensors("xlogy", input, other)
-    if x.array.dtype.char == "E":  # PyTorch rounds the logarithm to bfloat16
-        nothing = (x == 0) & ((y <= 0) | (y == math.inf))
-        return x * where(nothing, 1, y).log()
-    return Xlogy.apply(x, y)
+    return Xlogy.apply(x, y, rounds=x.array.dtype.char == "E")
 
 
 class Xlog1py(Pointwise):

@@ -1,0 +1,76 @@
+"""Gradients far from 0, at nan, and where an op stays where it is: PyTorch's, of the first and the second order."""
+
+import math
+
+import pytest
+
+import metagrad as mg
+
+INF, NAN = math.inf, math.nan
+
+both = pytest.mark.parametrize("lib", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+
+SECOND = {  # where the first derivative no longer changes
+    "silu": (lambda lib, x: lib.nn.functional.silu(x), [-1e4, -200.0]),
+    "softplus": (lambda lib, x: lib.nn.functional.softplus(x), [-1e4, -INF, 1e4]),
+    "logsigmoid": (lambda lib, x: lib.nn.functional.logsigmoid(x), [1e4, INF, 200.0]),
+    "mish": (lambda lib, x: lib.nn.functional.mish(x), [-1e4, -200.0]),
+    "log_ndtr": (lambda lib, x: lib.special.log_ndtr(x), [1e4, 20.0]),
+    "bce": (
+        lambda lib, x: lib.nn.functional.binary_cross_entropy_with_logits(x, lib.ones_like(x), reduction="none"),
+        [-1e4, 1e4],
+    ),
+}
+
+
+@both
+@pytest.mark.parametrize("name", SECOND)
+def test_the_second_derivative_far_from_0(lib, name):
+    lib = pytest.importorskip(lib)
+    f, places = SECOND[name]
+    for dtype in (lib.float32, lib.float64):
+        x = lib.tensor(places, dtype=dtype, requires_grad=True)
+        (first,) = lib.autograd.grad(f(lib, x).sum(), x, create_graph=True)
+        (second,) = lib.autograd.grad(first.sum(), x)
+        assert second.tolist() == pytest.approx([0] * len(places), abs=1e-30)
+
+
+def test_the_second_derivative_of_log_ndtr_on_both_sides():
+    x = mg.tensor([-3.0, 0.0, 3.0], dtype=mg.float64, requires_grad=True)
+    (first,) = mg.autograd.grad(mg.special.log_ndtr(x).sum(), x, create_graph=True)
+    (second,) = mg.autograd.grad(first.sum(), x)
+    assert first.tolist() == pytest.approx([3.2830986549304104, 0.7978845608028654, 0.004437839042453264], rel=1e-9)
+    expected = [-v * (x0 + v) for v, x0 in zip(first.tolist(), x.tolist(), strict=True)]
+    assert second.tolist() == pytest.approx(expected, rel=1e-12)
+
+
+@both
+@pytest.mark.parametrize("name", ["elu", "selu", "celu", "hardswish"])
+@pytest.mark.parametrize("count", [64, 100_000])
+def test_nan_is_seen_in_the_gradient(lib, name, count):
+    lib = pytest.importorskip(lib)
+    x = lib.tensor([NAN, 4.0] * (count // 2), requires_grad=True)
+    getattr(lib.nn.functional, name)(x).sum().backward()
+    assert x.grad[:32:2].isnan().all() and x.grad[1::2].isfinite().all()  # PyTorch's last ones are not seen
+
+
+@both
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_what_jumps_has_no_gradient_even_beside_nan(lib, dtype):
+    lib = pytest.importorskip(lib)
+    x, y = (lib.tensor(v, dtype=getattr(lib, dtype), requires_grad=True) for v in ([0.0, NAN, 7], [0.0, 2, 2]))
+    lib.div(x, y, rounding_mode="trunc").sum().backward()
+    assert x.grad.tolist() == y.grad.tolist() == [0, 0, 0]
+    (g,) = lib.autograd.grad(lib.fmod(x, y).sum(), y, create_graph=True)
+    assert [a.tolist() for a in lib.autograd.grad(g.sum(), [x, y])] == [[0] * 3] * 2 and g.tolist()[2] == -3
+
+
+@both
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_xlogy_at_0_and_infinity(lib, dtype):
+    lib = pytest.importorskip(lib)
+    x, y = (lib.tensor(v, dtype=getattr(lib, dtype), requires_grad=True) for v in ([0.0, 0, 0, -0.0], [INF, 0, -1, 2]))
+    z = lib.xlogy(x, y)
+    z.sum().backward()
+    assert z.tolist() == [0] * 4 and not z.signbit().any() and x.grad.tolist()[:3] == [INF, 0, 0]
+    assert str(y.grad.tolist()) == "[0.0, nan, -0.0, -0.0]"
