@@ -161,3 +161,42 @@ def test_copies_lie_as_before(way):
     x = metagrad.arange(24.0).reshape(2, 3, 4).transpose(1, 2)
     y = pickle.loads(pickle.dumps(x)) if way == "pickle" else copy.deepcopy(x)
     assert y.stride() == x.stride() and y.equal(x)
+
+
+# What is called on a signal (N, C, L) whose channels lie next to each other, and on channels_last images x; m is a matrix.
+CALLS = (
+    "fft.fft(t)", "fft.fft(t, dim=0)", "fft.fft(t, dim=1)", "fft.ifft(m + 1j)", "fft.rfft(t)", "fft.rfft(c, dim=0)",
+    "fft.irfft(c, dim=1)", "fft.fft2(t)", "fft.fftn(c, dim=(1, 0))", "fft.rfftn(c, dim=(2, 0))", "fft.rfft2(x)",
+    "fft.irfftn(t)", "fft.hfft(m)", "fft.ihfft(m)", "fft.fft(t, n=3)", "nn.functional.avg_pool1d(t, 2)",
+    "nn.functional.adaptive_avg_pool1d(t, 2)", "nn.functional.max_pool1d(t, 2)",
+    "nn.functional.max_pool1d(t, 2, return_indices=True)[0]", "nn.functional.max_pool1d(t.requires_grad_(), 2)",
+    "nn.functional.lp_pool1d(t, 2, 2)", "nn.functional.rms_norm(t, (4,))", "nn.functional.rms_norm(x, (3,))",
+    "nn.functional.rrelu(x)", "nn.functional.group_norm(x.permute(1, 2, 3, 0), 1)",
+    "nn.functional.binary_cross_entropy(m, m.contiguous(), reduction='none')",
+    "nn.functional.binary_cross_entropy(m.contiguous(), m, reduction='none')",
+    "nn.functional.binary_cross_entropy_with_logits(m, m.contiguous(), reduction='none')",
+    "nn.functional.binary_cross_entropy_with_logits(m.contiguous(), m, reduction='none')",
+    "complex(e, m)", "complex(m, e)", "nn.Conv2d(1, 2, 2).to(memory_format=lib.channels_last).weight",
+    "nn.Conv2d(1, 2, 2).to(memory_format=lib.channels_last)(x[:, :1].contiguous())",
+)  # fmt: skip
+
+
+def strides(lib, call):
+    """Those of what is called."""
+    c = lib.arange(24.0).reshape(2, 3, 4) / 24
+    names = {"lib": lib, "c": c, "t": (lib.arange(24.0).reshape(2, 4, 3) / 24).transpose(1, 2), "m": c[0].T.contiguous().T,
+             "e": c[:1, 0].expand(3, 4), "x": lib.zeros(2, 2, 4, 3).contiguous(memory_format=lib.channels_last)}  # fmt: skip
+    return eval(f"lib.{call}", names).stride()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("call", CALLS)
+def test_strides_of_calls(torch, call):
+    assert strides(metagrad, call) == strides(torch, call)
+
+
+def test_transforms_lie_along_their_axis_and_pooled_signals_as_they_were():
+    assert strides(metagrad, "fft.fft(c, dim=0)") == (1, 8, 2)
+    assert strides(metagrad, "fft.rfftn(c, dim=(2, 0))") == (1, 8, 2)
+    assert strides(metagrad, "nn.functional.avg_pool1d(t, 2)") == (6, 1, 3)
+    assert strides(metagrad, "nn.functional.rms_norm(t, (4,))") == (12, 4, 1)

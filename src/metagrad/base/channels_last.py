@@ -56,6 +56,17 @@ def laid_out_as(y: Array, *inputs: Array | None) -> Array:
     return y
 
 
+def pooled_as(y: Array, x: Array) -> Array:
+    """``laid_out_as``, which takes signals (N, C, L) for images that are one row high, as PyTorch's pooling does.
+
+    >>> pooled_as(np.zeros((2, 3, 4)), np.zeros((2, 8, 3)).transpose(0, 2, 1)).strides
+    (96, 8, 24)
+    """
+    if isinstance(x, np.ndarray) and x.ndim == y.ndim == 3 and not x.flags.c_contiguous:
+        return laid_out_as(y[:, :, None], x[:, :, None])[:, :, 0]
+    return laid_out_as(y, x)
+
+
 def channels_behind(x: Array) -> tuple[int, ...]:
     """The order of dimensions in which the elements of images lie, if that is ``channels_last``, else of the usual order.
 

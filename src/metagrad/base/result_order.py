@@ -122,13 +122,13 @@ def copied(x: Array, dtype: np.dtype[Any]) -> Array:
     return x.transpose(order).astype(dtype, order="C").transpose(inverse(order))
 
 
-def memory_by(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Fresh memory in the order in which an array lies, without its gaps and repeated elements.
+def memory_by(x: Array, dtype: np.dtype[Any], *others: Array) -> Array:
+    """Fresh memory in the order in which an array lies, without its gaps and repeated elements; others decide where it does not.
 
     >>> memory_by(np.zeros((2, 6))[:, ::2].T, np.dtype("int8")).strides
     (1, 3)
     """
-    order = order_by(x.shape, [x])
+    order = order_by(x.shape, [x, *others])
     return np.empty([x.shape[d] for d in order], dtype, like=x).transpose(inverse(order))
 
 

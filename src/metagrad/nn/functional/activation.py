@@ -347,7 +347,7 @@ def rrelu(
         )
     refuse("rrelu", input, "biuc")
     if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
+        return leaky_relu(input if inplace else contiguous(input), (lower + upper) / 2, inplace)
     slope = wrap(_drawn_slopes(in_order(input.array), lower, upper))
     x = contiguous(input)
     return given_back(input, where(x > 0, x, x * slope), inplace)

@@ -27,6 +27,7 @@ from metagrad.ops.arguments import asks_for_tensors, takes_out
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.copying import contiguous, formatted_as
 from metagrad.ops.shape.views import shaped
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def rms_norm(
         w = None if weight is None else shaped(weight, (columns,))
         y = RMSNorm.apply(rows, w, eps=_epsilon(input.dtype) if eps is None else eps)
         return shaped(y, input.array.shape)
-    dims = tuple(range(-len(shape), 0))
+    input, dims = formatted_as(contiguous(input), input), tuple(range(-len(shape), 0))
     epsilon = _epsilon(input.dtype) if eps is None else eps
     return cast_to(_rms_norm(input, dims, weight, epsilon), input.dtype)
 

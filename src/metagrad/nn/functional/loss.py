@@ -16,6 +16,7 @@ from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.dtypes import scalar_name
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_on_gpu, looks_at
@@ -77,7 +78,7 @@ class BinaryCrossEntropy(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x, y)
-        return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
+        return laid_out_by(-(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100)), x)
 
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved
@@ -249,6 +250,8 @@ def binary_cross_entropy_with_logits(
             raise TypeError(f"binary_cross_entropy_with_logits(): weights must be Tensors, got {factors!r:.60}")
     if pos_weight is None and alike(input, target):
         loss = LogisticLoss.apply(input, target)
+        if reduction == "none":
+            loss.array = laid_out_by(loss.array, target.array, input.array)  # PyTorch begins with the target
     else:
         loss = (1 - target) * input - (1 if pos_weight is None else 1 + (pos_weight - 1) * target) * logsigmoid(input)
     loss = weighted(loss, weight)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
-from metagrad.base.channels_last import laid_out_as
+from metagrad.base.channels_last import laid_out_as, pooled_as
 from metagrad.base.typing import Array
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.windows import counts, extents
@@ -34,9 +34,10 @@ class MaxPool(Function):
         if not positions and not any(self.needs):
             return laid_out_as(kernel.largest(planes(x, axes), axes).reshape(shape), x)
         y, self.winners = kernel.max_pool(planes(x, axes), axes)
+        lay = pooled_as if len(axes) == 1 else laid_out_as
         if not positions:
-            return laid_out_as(y.reshape(shape), x)
-        return laid_out_as(y.reshape(shape), x), laid_out_as(kernel.positions(self.winners, axes).reshape(shape), x)
+            return lay(y.reshape(shape), x)
+        return lay(y.reshape(shape), x), lay(kernel.positions(self.winners, axes).reshape(shape), x)
 
     def backward(self, grad: Array, *_: Array) -> Array:
         return ToWinners.on(grad, winners=self.winners, axes=self.axes)

@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.channels_last import laid_out_as
+from metagrad.base.channels_last import laid_out_as, pooled_as
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.windows import Windows, counts, extents
@@ -40,7 +40,7 @@ class SumPool(Function):
     def forward(self, x: Array, axes: Axes) -> Array:
         self.axes = axes
         y = kernel.sum_pool(planes(x, axes), axes).reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))
-        return y if len(axes) == 3 else laid_out_as(y, x)  # as PyTorch
+        return y if len(axes) == 3 else pooled_as(y, x) if len(axes) == 1 else laid_out_as(y, x)  # as PyTorch
 
     def backward(self, grad: Array) -> Array:
         return Spread.on(grad, axes=self.axes)

@@ -273,7 +273,7 @@ def group_norm(
     if serves_channels(input.array):
         shape = (input.array.shape[0], num_groups, channels // num_groups)
         return formatted_as(_in_one_op(input, weight, bias, shape, 2, eps), input)
-    return formatted_as(_group_norm(input, num_groups, weight, bias, eps), input)
+    return formatted_as(contiguous(_group_norm(input, num_groups, weight, bias, eps)), input)
 
 
 @in_single

@@ -62,7 +62,7 @@ class Placement:
 
         def moved(t: Tensor) -> Tensor:
             found = t.to(where, kind if t.dtype.category >= 2 else None)
-            return found.contiguous(memory_format=laid_out) if laid_out is not None and t.dim() in (4, 5) else found
+            return found.to(memory_format=laid_out) if laid_out is not None and t.dim() in (4, 5) else found
 
         return self._apply(moved)
 

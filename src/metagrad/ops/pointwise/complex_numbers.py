@@ -36,7 +36,7 @@ class Complex(Function):
     def forward(self, x: Array, y: Array) -> Array:
         self.guards = tuple([i for i in (0, 1) if self.needs[i]])
         shape, dtype = np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64)
-        z = memory_by(np.broadcast_to(x, shape), dtype)
+        z = memory_by(np.broadcast_to(x, shape), dtype, y)
         z.real, z.imag = x, y
         return z
 

@@ -15,6 +15,8 @@ import numpy as np
 from metagrad.autograd.composites import guard
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
+from metagrad.base.layouts import inverse
+from metagrad.base.result_order import steps_of
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import dimension, floating
@@ -30,9 +32,11 @@ Axes = tuple[int, ...]
 class Transform(Function):
     """Xₖ = s Σₙ xₙ exp(∓2πi kn/N) along some axes, − there and + back;   ∂L/∂x = s Σₖ ∂L/∂Xₖ exp(±2πi kn/N)."""
 
-    def forward(self, x: Array, axes: Axes, back: bool, scale: float) -> Array:
+    def forward(self, x: Array, axes: Axes, back: bool, scale: float, as_it_lies: bool = False) -> Array:
         self.settings = {"axes": axes, "back": not back, "scale": scale}
-        return _scaled(np.fft.ifftn(x, axes=axes, norm="forward") if back else np.fft.fftn(x, axes=axes), scale)
+        out = None if as_it_lies else _memory(x, x.shape, axes, len(axes))
+        y = np.fft.ifftn(x, axes=axes, norm="forward", out=out) if back else np.fft.fftn(x, axes=axes, out=out)
+        return _scaled(y, scale)
 
     def backward(self, grad: Array) -> Array:
         return Transform.on(grad, **self.settings)
@@ -43,9 +47,11 @@ class HalfSpectrum(Function):
 
     guards = (0,)
 
-    def forward(self, x: Array, axis: int, scale: float) -> Array:
+    def forward(self, x: Array, axis: int, scale: float, before: Axes = ()) -> Array:
         self.shape_in, self.axis, self.scale = x.shape, axis, scale
-        return _scaled(np.fft.rfft(x, axis=axis), scale)
+        shape = (*x.shape[:axis], x.shape[axis] // 2 + 1, *x.shape[axis + 1 :])
+        out = _memory(x, shape, (*before, axis), len(before))
+        return _scaled(np.fft.rfft(x, axis=axis, out=out), scale)
 
     def backward(self, grad: Array) -> Array:
         half = (*[slice(None)] * self.axis, slice(0, grad.shape[self.axis]))
@@ -65,10 +71,29 @@ class FromHalf(Function):
         weights = filled((kept,) + (1,) * (x.ndim - axis - 1), 1, np.float32, x)
         weights[1 : kept - (n % 2 == 0)] = 2
         self.weights = weights
-        return _scaled(np.fft.irfft(x, n, axis=axis, norm="forward"), scale)
+        out = _memory(x, (*x.shape[:axis], n, *x.shape[axis + 1 :]), (axis,), 0, real=True)
+        return _scaled(np.fft.irfft(x, n, axis=axis, norm="forward", out=out), scale)
 
     def backward(self, grad: Array) -> Array:
         return HalfSpectrum.on(grad, axis=self.axis, scale=self.scale) * self.weights
+
+
+def _memory(x: Array, shape: Axes, axes: Axes, sorts: int, real: bool = False) -> Array | None:
+    """Where a transform lies, in PyTorch's order: its axes innermost, the first few of them and all others as in x.
+
+    None where NumPy finds that order by itself.
+    """
+    if x.__class__ is not np.ndarray or x.ndim == 1:
+        return None
+    front = x.ndim - len(axes)
+    if x.flags.c_contiguous and axes == tuple(range(front, x.ndim)):
+        return None
+    steps = steps_of(x)
+    others = [d for d in range(x.ndim) if d not in axes]
+    order = [*(sorted(part, key=lambda d: -steps[d]) for part in (others, axes[:sorts])), axes[sorts:]]
+    flat = tuple([d for part in order for d in part])
+    dtype = x.real.dtype if real else np.result_type(x.dtype, np.complex64)
+    return np.empty([shape[d] for d in flat], dtype).transpose(inverse(flat))
 
 
 def _scaled(x: Array, scale: float) -> Array:
@@ -190,9 +215,9 @@ def real_to_complex(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | No
     if not axes:
         raise RuntimeError(f"fft.{name} must transform at least one axis")
     x = _resized(name, _numbers(input, name, real=True), axes, sizes)
-    half = HalfSpectrum.apply(x, axis=axes[-1], scale=_scale(norm, _count(x, axes), back, name))
+    half = HalfSpectrum.apply(x, axis=axes[-1], scale=_scale(norm, _count(x, axes), back, name), before=axes[:-1])
     half = Conj.apply(half) if back else half
-    return Transform.apply(half, axes=axes[:-1], back=back, scale=1.0) if axes[1:] else half
+    return Transform.apply(half, axes=axes[:-1], back=back, scale=1.0, as_it_lies=True) if axes[1:] else half
 
 
 def complex_to_real(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:
