@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
 from metagrad.autograd.node_names import inputs_without_an_edge, pytorchs_name
-from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute, forget, hidden_names
+from metagrad.autograd.saved import forget
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 
@@ -69,16 +69,18 @@ class Node:
             if kinds is None:
                 kinds = cls.kinds_shown = {}
             if name not in kinds:
+                from metagrad.autograd.saved_attributes import attributes
+
                 own: dict[str, Any] = {"op_name": cls.__name__} if cls.op_name is Node.op_name else {}
                 own |= {"__module__": "builtins", "__slots__": (), "__doc__": cls.__doc__, "is_shown": True}
+                own |= attributes(name)
                 kinds[name] = cls if cls.__name__ == name else type(name, (cls,), own)
             self.__class__ = kinds[name]
         return self
 
     def __dir__(self) -> list[str]:
         """The names of the attributes, of those for what was saved the ones that this node has."""
-        hidden = hidden_names(self)
-        return [n for n in super().__dir__() if not n.startswith(_SAVED) or n not in hidden and _is_there(self, n)]
+        return [n for n in super().__dir__() if not n.startswith(_SAVED) or _is_there(self, n)]
 
     forget = forget
 
@@ -138,11 +140,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name().rpartition('::')[2]} object at {hex(id(self))}>"
-
-
-for _name in SAVED_NAMES:  # each by itself, for with a __getattr__ every other attribute would take twice as long
-    setattr(Node, f"_saved_{_name}", SavedAttribute(f"_saved_{_name}"))
-    setattr(Node, f"_raw_saved_{_name}", SavedAttribute(f"_raw_saved_{_name}"))
 
 
 def _is_there(node: Node, name: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from metagrad.autograd.variable import Variable
 
 _NAMES = {  # by the name of the op here
+    "Attention": "ScaledDotProductFlashAttentionForCpu",
     "BlockDiagonal": "BlockDiag", "ComplexAbs": "Abs", "Dropout": "Mul", "DropoutByLoop": "Mul", "GeluTanh": "Gelu",
     "InputGradient": "Convolution", "Cast": "ToCopy", "Cholesky": "LinalgCholeskyEx", "Convolve": "Convolution",
     "Det": "LinalgDet", "Eig": "LinalgEig", "Eigh": "LinalgEigh", "EmbedDiagonal": "DiagEmbed", "Fold": "Col2Im",
@@ -21,6 +22,7 @@ _NAMES = {  # by the name of the op here
     "LogAddExp": "Logaddexp", "LogCumsumExp": "Logcumsumexp", "LogSumExp": "Logsumexp", "Lookup": "Embedding",
     "MatrixExp": "LinalgMatrixExp", "Directions": "Div", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd",
     "Prelu": "PreluKernel",
+    "PutAdd": "IndexPut",
     "PseudoInverse": "LinalgPinv", "Put": "IndexPut", "QR": "LinalgQr", "RealAngle": "Angle", "Reshape": "View",
     "SVD": "LinalgSvd", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
     "SqueezeAlong": "SqueezeBackward1", "SqueezeSeveral": "SqueezeBackward2", "Overwrite": "CopyBackwards",
@@ -158,7 +160,8 @@ _UFUNCS = {
 }  # fmt: skip
 _BY_STATE: dict[str, Callable[[Any], str]] = {
     "Clamp": _clamped, "Extremum": _of_ufunc, "Fmod": lambda node: f"FmodBackward{int(node.edges[1] is not None)}",
-    "Linear": _affine, "LogBase": lambda node: f"Log{node.base:.0f}", "Matmul": _product,
+    "Lerp": lambda node: f"LerpBackward{int(hasattr(node.saved[-1], 'shape'))}", "Linear": _affine,
+    "LogBase": lambda node: f"Log{node.base:.0f}", "Matmul": _product,
     "MaxPool": lambda node: "Squeeze" if len(node.axes) == 1 else f"MaxPool{len(node.axes)}DWithIndices",
     "Mean": _reduced, "Prod": _reduced, "Polygamma": lambda node: "Polygamma" if node.n else "Digamma",
     "Pow": _power, "Slice": _sliced, "Step": _of_ufunc, "Sum": _reduced, "Unfold": _unfolded,

@@ -111,6 +111,10 @@ class Clamp(Pointwise):
         if self.needs[0]:
             within = True if low is None else np.greater_equal(x, low)
             self.within = within if high is None else within & np.less_equal(x, high)
+        if low.__class__ is float or low.__class__ is int:
+            self.low = low
+        if high.__class__ is float or high.__class__ is int:
+            self.high = high
         if self.needs[1]:
             self.below = np.less(x, low) & np.less(low, high) if both else np.less(x, low)
         if self.needs[2]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function, quiet
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
@@ -226,7 +227,9 @@ def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Te
         return results((input.clone(), wrap(np.zeros(x.shape, np.int64, like=x))))
     so_far, found = _extreme_so_far(x, axis, ufunc)
     index = wrap(in_order(found))
-    values = gather(input, axis, index) if recording(input) else wrap(in_order(so_far))
+    values = (
+        named(gather(input, axis, index), results.__name__.capitalize()) if recording(input) else wrap(in_order(so_far))
+    )
     return results((values, index))
 
 
