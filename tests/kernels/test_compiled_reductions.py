@@ -76,6 +76,28 @@ def test_extremes_by_bits(both, name, dtype):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("name", ["amax", "amin"])
+def test_extremes_of_all_by_bits(both, name, dtype):
+    x = RNG.standard_normal((7, 331)).astype(dtype)  # no number of parts divides them
+    near, nan = np.abs(x) * np.finfo(dtype).tiny, x.copy()
+    nan[6, 330] = -np.nan
+    for some in (
+        x,
+        -np.abs(x),
+        np.abs(x),
+        near,
+        -near,
+        np.full_like(x, -np.inf),
+        x * 0,
+        -np.abs(x) * 0,
+        nan,
+        nan * np.inf,
+    ):
+        found, expected = both(lambda some=some: getattr(metagrad.from_numpy(some), name)().numpy())
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("name", ["sum", "prod", "cumsum"])
 def test_reductions_of_what_is_not_finite_and_of_nothing(both, name):
     x = RNG.random((9, 50)).astype(np.float32)

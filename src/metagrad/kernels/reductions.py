@@ -28,11 +28,8 @@ from metagrad.kernels.threads import get_num_threads
 # Loops over rows and over columns, which compiling leaves as they are here.
 _ROW_SUMS, _COLUMN_SUMS = compiled.row_sums, compiled.column_sums
 _ROW_PRODUCTS, _COLUMN_PRODUCTS = compiled.row_products, compiled.column_products
-_ROW_SQUARES, _ROW_DEVIATIONS, _COLUMN_DEVIATIONS = (
-    compiled.row_squares,
-    compiled.row_deviations,
-    compiled.column_deviations,
-)
+_ROW_SQUARES, _ROW_DEVIATIONS = compiled.row_squares, compiled.row_deviations
+_COLUMN_DEVIATIONS = compiled.column_deviations
 _ROW_LARGEST, _COLUMN_LARGEST = extremes.row_largest, extremes.column_largest
 _ROW_SMALLEST, _COLUMN_SMALLEST = extremes.row_smallest, extremes.column_smallest
 _BY_STRIPS = (_ROW_SUMS, _ROW_SQUARES, _ROW_DEVIATIONS)
@@ -60,7 +57,7 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: np.ufunc, *others: A
     extents = _extents(x, axis)
     if extents is not None:
         y = _fold_boxes(x.reshape(extents), part, join, [a.reshape(extents[0], 1, extents[2]) for a in others], once)
-        return y.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
+        return y.reshape(_kept(x, axis))
     if x.T.flags.c_contiguous and not x.flags.c_contiguous:
         return fold(x.T, _mirrored(x, axis), part, join, *[a.T for a in others], once=once).T
     return part(x, axis, *others)
@@ -81,6 +78,8 @@ def _by_loop(
     """
     if not use_compiled(x, tuning.REDUCTION_LARGE):
         return None
+    if len(axis) == x.ndim and x.flags.c_contiguous and not others:
+        return _by_parts(x.reshape(1, -1, 1), join, rows, []).reshape(_kept(x, axis))
     if x.T.flags.c_contiguous and not x.flags.c_contiguous:
         found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns, [a.T for a in others])
         return None if found is None else found.T
@@ -94,7 +93,7 @@ def _by_loop(
     count, height = _pieces(*extents)
     if extents[2] > 1 and height > tuning.REDUCTION_ROWS:
         return None
-    shape = tuple([1 if d in axis else m for d, m in enumerate(x.shape)])
+    shape = _kept(x, axis)
     beside = [np.broadcast_to(a, shape).reshape(extents[0], extents[2]).astype(x.dtype) for a in others]  # copies
     return _by_parts(x.reshape(extents), join, rows if extents[2] == 1 else columns, beside).reshape(shape)
 
@@ -301,7 +300,7 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Σ x."""
     if not is_large(x):
         return x.sum(axis=axis, keepdims=keepdims)
-    extents = _extents(x, axis)
+    extents = _extents(x, axis) if len(axis) < x.ndim else None
     if extents and _are_few(x, *extents):
         from metagrad.kernels.few import sum_of_few
 
@@ -348,22 +347,18 @@ def smallest(x: Array, axis: tuple[int, ...]) -> Array:
     return fold(x, axis, libraries.smallest, np.minimum, once=True) if found is None else found
 
 
-def _some(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.any(x if x.dtype == bool else x != 0, axis=axis, keepdims=True)
-
-
-def _every(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.all(x if x.dtype == bool else x != 0, axis=axis, keepdims=True)
+def _of_truths(part: Callable[..., Array]) -> Part:
+    return lambda x, axis: part(x if x.dtype == bool else x != 0, axis=axis, keepdims=True)
 
 
 def any(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Whether some x is not 0."""
-    return dropped(fold(x, axis, _some, np.logical_or), axis, keepdims)
+    return dropped(fold(x, axis, _of_truths(np.any), np.logical_or), axis, keepdims)
 
 
 def all(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Whether no x is 0."""
-    return dropped(fold(x, axis, _every, np.logical_and), axis, keepdims)
+    return dropped(fold(x, axis, _of_truths(np.all), np.logical_and), axis, keepdims)
 
 
 def _squares(x: Array, axis: tuple[int, ...]) -> Array:

@@ -1,8 +1,9 @@
 """The largest and the smallest of a row, and of a column.
 
-Along a row, floats are compared by their bits, as integers, which the processor does for many at once. As an integer, the bits
-of a larger positive float are larger; those of negative ones run the other way until all but the sign are flipped. nan, beyond
-infinity, is what a row that has one gives.
+Along a row, floats are compared by their bits, as integers, which the processor does for many at once. Bits of positive floats
+are ordered as these are, those of negative ones the other way. So three integers say all that is asked: the largest and the
+smallest of the bits with a sign, and the largest of them without one, in which negative floats come last, those far from 0
+behind those near it, and behind them all negative nan. nan, beyond infinity, is what a row that has one gives.
 """
 
 from __future__ import annotations
@@ -13,67 +14,68 @@ from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import by_dtype, native
 from metagrad.kernels.compiled.expressions import larger, smaller
 
-_REST, _INFINITY, _SIGN = np.int32(0x7FFFFFFF), np.int32(0x7F800000), np.int32(31)
-_REST_D, _INFINITY_D, _SIGN_D = np.int64(0x7FFFFFFFFFFFFFFF), np.int64(0x7FF0000000000000), np.int64(63)
+_TOP, _LOW, _ZERO, _INFINITY, _NAN = map(np.int32, (0x7FFFFFFF, -0x80000000, 0, 0x7F800000, 0x7FC00000))
+_FIRST, _LAST = np.uint32(0), np.uint32(0xFF800000)  # the last number is -infinity
+_TOP_D, _LOW_D, _ZERO_D = np.int64(0x7FFFFFFFFFFFFFFF), np.int64(-0x8000000000000000), np.int64(0)
+_INFINITY_D, _NAN_D = np.int64(0x7FF0000000000000), np.int64(0x7FF8000000000000)
+_FIRST_D, _LAST_D = np.uint64(0), np.uint64(0xFFF0000000000000)
 
 
 @native
-def _flipped(bits: np.int32) -> np.int32:
-    """Bits of a float in the order of the floats, and back."""
-    return np.int32(bits ^ np.int32(np.int32(bits >> _SIGN) & _REST))
+def _ends(x: Array) -> tuple[np.int32, np.int32, np.uint32]:
+    """The largest and the smallest bits, and the largest without a sign."""
+    top, low, last = _LOW, _TOP, _FIRST
+    for j in range(len(x)):
+        bits, unsigned = np.float32(x[j]).view(np.int32), np.float32(x[j]).view(np.uint32)
+        top = bits if bits > top else top
+        low = bits if bits < low else low
+        last = unsigned if unsigned > last else last
+    return top, low, last
 
 
 @native
-def _flipped_double(bits: np.int64) -> np.int64:
+def _ends_double(x: Array) -> tuple[np.int64, np.int64, np.uint64]:
     """The same in double precision."""
-    return np.int64(bits ^ np.int64(np.int64(bits >> _SIGN_D) & _REST_D))
+    top, low, last = _LOW_D, _TOP_D, _FIRST_D
+    for j in range(len(x)):
+        bits, unsigned = np.float64(x[j]).view(np.int64), np.float64(x[j]).view(np.uint64)
+        top = bits if bits > top else top
+        low = bits if bits < low else low
+        last = unsigned if unsigned > last else last
+    return top, low, last
 
 
 @native
 def _largest(x: Array) -> np.float32:
-    largest = np.int32(-_REST)
-    for j in range(len(x)):
-        bits = np.float32(x[j]).view(np.int32)
-        key = _flipped(bits)
-        key = _REST if np.int32(bits & _REST) > _INFINITY else key
-        largest = key if key > largest else largest
-    return np.int32(_flipped(largest)).view(np.float32)
+    top, low, last = _ends(x)
+    bits = _NAN if (top > _INFINITY) | (last > _LAST) else top if top >= _ZERO else low
+    return np.int32(bits).view(np.float32)
 
 
 @native
 def _largest_double(x: Array) -> np.float64:
-    largest = np.int64(-_REST_D)
-    for j in range(len(x)):
-        bits = np.float64(x[j]).view(np.int64)
-        key = _flipped_double(bits)
-        key = _REST_D if np.int64(bits & _REST_D) > _INFINITY_D else key
-        largest = key if key > largest else largest
-    return np.int64(_flipped_double(largest)).view(np.float64)
+    top, low, last = _ends_double(x)
+    bits = _NAN_D if (top > _INFINITY_D) | (last > _LAST_D) else top if top >= _ZERO_D else low
+    return np.int64(bits).view(np.float64)
 
 
-largest_of = by_dtype(_largest, _largest_double, "The largest element of a vector that has one.")
+largest_of = by_dtype(_largest, _largest_double, "The largest element of a vector that has one; nan, if there is one.")
 
 
 @native
 def _smallest(x: Array) -> np.float32:
-    smallest = np.int32(_REST)
-    for j in range(len(x)):
-        bits = np.float32(x[j]).view(np.int32)
-        key = _flipped(bits)
-        key = np.int32(-_REST) if np.int32(bits & _REST) > _INFINITY else key
-        smallest = key if key < smallest else smallest
-    return np.int32(_flipped(smallest)).view(np.float32)
+    top, low, last = _ends(x)
+    bits = _NAN if (top > _INFINITY) | (last > _LAST) else low if low >= _ZERO else np.uint32(last).view(np.int32)
+    return np.int32(bits).view(np.float32)
 
 
 @native
 def _smallest_double(x: Array) -> np.float64:
-    smallest = np.int64(_REST_D)
-    for j in range(len(x)):
-        bits = np.float64(x[j]).view(np.int64)
-        key = _flipped_double(bits)
-        key = np.int64(-_REST_D) if np.int64(bits & _REST_D) > _INFINITY_D else key
-        smallest = key if key < smallest else smallest
-    return np.int64(_flipped_double(smallest)).view(np.float64)
+    top, low, last = _ends_double(x)
+    bits = (
+        _NAN_D if (top > _INFINITY_D) | (last > _LAST_D) else low if low >= _ZERO_D else np.uint64(last).view(np.int64)
+    )
+    return np.int64(bits).view(np.float64)
 
 
 smallest_of = by_dtype(
