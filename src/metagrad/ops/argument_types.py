@@ -34,17 +34,20 @@ def check_flags(function: Callable[..., Any], named: dict[str, Any]) -> None:
     """Raise TypeError if an argument of those that are true or false is something else.
 
     >>> import metagrad
-    >>> metagrad.sort(metagrad.ones(2), descending="no")
+    >>> metagrad.sort(metagrad.ones(2), descending="no")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    TypeError: sort(): argument 'descending' must be True or False, got str: 'no'
+    TypeError: sort(): argument 'descending' must be bool, not str: sort() received an invalid combination of arguments ...
     """
     for name, value in named.items():
         if value is True or value is False or name not in _flags:
             continue
         if not isinstance(value, np.bool_) and (value is not None or name not in _or_none):
-            raise TypeError(
-                f"{function.__name__}(): argument '{name}' must be True or False, got {type(value).__name__}: {value!r:.60}"
-            )
+            declared = inspect.signature(function).parameters
+            if name in declared or any(p.kind is p.VAR_KEYWORD for p in declared.values()):
+                argument = f"{function.__name__}(): argument '{name}'"
+                raise TypeError(
+                    f"{argument} must be bool, not {type(value).__name__}: {combination(function.__name__, (), named)}"
+                )
 
 
 class NotATensor(TypeError, AttributeError):
@@ -108,7 +111,7 @@ _tests: dict[str, Test] = {
 
 
 _words = {  # for a message, what its name does not say
-    "Operand": "Tensor or Number",
+    "Operand": "Tensor",
     "Dims": "tuple of ints",
     "Sequence[Tensor]": "tuple of Tensors",
     "Sizes": "tuple of ints",
@@ -158,9 +161,15 @@ def complain(
     Traceback (most recent call last):
     TypeError: argmax(): argument 'dim' (position 1) must be int, not str: argmax() received an invalid combination of ...
     """
-    if isinstance(error, (NotATensor, NotAnOperand)):
+    if isinstance(error, NotATensor):
         return
     found: Exception | None = misfit(function, args, kwargs, first)
+    if isinstance(error, NotAnOperand):
+        if found is not None:
+            raise NotAnOperand(*found.args) from None
+        return
+    if found is None and isinstance(error, TypeError):
+        found = unbound(function, args, kwargs, first) if function.__module__.startswith("metagrad.ops") else None
     if found is None and isinstance(error, AttributeError):
         found = _of_an_attribute(function, error, args, kwargs)
     if found is None and isinstance(error, ValueError):
@@ -169,6 +178,52 @@ def complain(
         found = apart((*args, *kwargs.values()))
     if found is not None:
         raise found from None
+
+
+def combination(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """What PyTorch says where none of a function's forms takes the arguments.
+
+    >>> combination("fmod", (1, None), {"out": 2})
+    'fmod() received an invalid combination of arguments - got (int, NoneType, out=int)'
+    """
+    kinds = [type(x).__name__ for x in args] + [f"{name}={type(x).__name__}" for name, x in kwargs.items()]
+    return f"{function}() received an invalid combination of arguments - got ({', '.join(kinds)})"
+
+
+def unbound(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], first: int = 1
+) -> TypeError | None:
+    """What is wrong with a call whose arguments are too few, too many or unknown, in PyTorch's words; None if it is another thing.
+
+    >>> import metagrad
+    >>> unbound(metagrad.mm, (), {}).args[0][:69]
+    'mm() missing 2 required positional argument: "input", "mat2": mm() re'
+    """
+    signature, name = inspect.signature(function), function.__name__
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        parameters = signature.parameters
+        missing = [
+            p.name
+            for p in list(parameters.values())[len(args) :]
+            if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in kwargs
+        ]
+        by_position = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        unknown = [n for n in kwargs if n not in parameters]
+        if missing and "out" not in unknown:
+            listed = ", ".join(f'"{n}"' for n in missing)
+            words = f"missing {len(missing)} required positional argument{'s' * (len(missing) == 1)}: {listed}"
+        elif len(args) > len(by_position) and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+            most, given = len(by_position) + first - 1, len(args) + first - 1
+            least = sum(p.default is p.empty for p in by_position) + first - 1
+            count = str(most) if least == most else f"from {least} to {most}"
+            plural, were = "s" * (count != "1"), "was" if given == 1 else "were"
+            words = f"takes {count} positional argument{plural} but {given} {were} given"
+        else:
+            words = f"got an unexpected keyword argument '{unknown[0]}'" if unknown else f"got {error}"
+        return TypeError(f"{name}() {words}: {combination(name, args[1 - first :], kwargs)}")
+    return None
 
 
 def misfit(
@@ -192,24 +247,23 @@ def misfit(
             if x is not declared.default and not allows(declared.annotation)(x):
                 where = "" if name in kwargs else f" (position {position})"
                 argument = f"{function.__name__}(): argument '{name}'{where}"
-                return _misfit(argument, declared.annotation, x)
+                return _misfit(
+                    argument, declared.annotation, x, combination(function.__name__, args[1 - first :], kwargs)
+                )
     return None
 
 
-def _misfit(argument: str, annotation: str, got: object) -> TypeError:
+def _misfit(argument: str, annotation: str, got: object, call: str) -> TypeError:
     kinds = [_words.get(kind, kind) for kind in annotation.split(" | ") if kind != "None"]
     wanted, found = " or ".join(kinds), type(got).__name__
     if kinds[0] == "Tensor":
-        return NotATensor(f"{argument} must be {wanted}, not {found}: use tensor()")
+        return NotATensor(f"{argument} must be Tensor, not {found}: {call}; use tensor()")
     if isinstance(got, (list, tuple)) and "(position 1)" in argument and "of Tensors" in wanted:
         i, x = next((i, x) for i, x in enumerate(got) if not isinstance(x, Variable))
         return TypeError(
             f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}: make one with tensor()"
         )
-    return TypeError(
-        f"{argument} must be {wanted}, not {found}: {argument.split('()')[0]}() received an invalid combination of arguments - got "
-        f"{got!r:.60}"
-    )
+    return TypeError(f"{argument} must be {wanted}, not {found}: {call}")
 
 
 def _of_an_attribute(

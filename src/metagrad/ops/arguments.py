@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Variable, recording
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Operand
 from metagrad.ops.argument_names import understood
-from metagrad.ops.argument_types import complain
+from metagrad.ops.argument_types import combination, complain
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
 from metagrad.ops.out import PLAIN, Rule, store
@@ -62,7 +62,7 @@ def real(function: str, x: Operand, refused: str = "c") -> Tensor:
     metagrad.float32
     >>> real("erf", metagrad.tensor([1j]))
     Traceback (most recent call last):
-    NotImplementedError: "erf" not implemented for 'ComplexFloat': convert the tensor first, with .float() or .int()
+    NotImplementedError: "erf_vml_cpu" not implemented for 'ComplexFloat': convert the tensor first, with .float() or .int()
     """
     found = floating(x)
     if found.array.dtype.kind == "c" or refused != "c":
@@ -138,9 +138,9 @@ def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
     >>> import metagrad
     >>> metagrad.softmax(metagrad.zeros(2), axis=0)
     tensor([0.5000, 0.5000])
-    >>> metagrad.dot(None, None)
+    >>> metagrad.dot(None, None)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    metagrad.ops.argument_types.NotATensor: dot(): argument 'input' (position 1) must be Tensor, not NoneType: use tensor()
+    metagrad.ops.argument_types.NotATensor: dot(): argument 'input' (position 1) must be Tensor, not NoneType: dot() received...
     """
 
     @functools.wraps(function)
@@ -160,9 +160,9 @@ def asks_for_a_tensor(function: Callable[P, R]) -> Callable[P, R]:
     """``asks_for_tensors`` for a function of one tensor: as a method it needs no such thing, and is spared the call.
 
     >>> import metagrad
-    >>> metagrad.flatten(2)
+    >>> metagrad.flatten(2)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    metagrad.ops.argument_types.NotATensor: flatten(): argument 'input' (position 1) must be Tensor, not int: use tensor()
+    metagrad.ops.argument_types.NotATensor: flatten(): argument 'input' (position 1) must be Tensor, not int: flatten() ...
     """
     asking = asks_for_tensors(function)
     asking.as_method = function  # type: ignore[attr-defined]
@@ -202,8 +202,10 @@ def takes_out(function: Callable[P, R], rule: Rule = PLAIN, before: Before | Non
                 check_overlap(o, [*tensors, *outs])
                 if rule.apart:
                     check_apart(o, tensors)
-                if before is not None:
+                if before is not None and o is out:
                     before(function.__name__, o, kwargs)
+            elif o is out:
+                raise _no_result(function.__name__, o, args, {**kwargs, "out": out})
         direct = isinstance(out, Variable) and may_be_written_first(out.array, tensors)
         try:
             with first_result_into(cast(Variable, out).array) if direct else nullcontext():
@@ -213,10 +215,21 @@ def takes_out(function: Callable[P, R], rule: Rule = PLAIN, before: Before | Non
             raise
         if isinstance(result, Variable) and len(tensors) > 1:
             check_fits(result, out, tensors)
+        if isinstance(result, Variable) is not isinstance(out, Variable):
+            raise _no_result(function.__name__, result, args, {**kwargs, "out": out})
         return store(result, out, rule)
 
     with_out.without_out = function  # type: ignore[attr-defined]
     return cast("Callable[P, R]", with_out)
+
+
+def _no_result(function: str, result: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeError:
+    """What to raise where ``out`` is not what a function returns: a tensor, or a tuple of them."""
+    wanted = "tuple of Tensors" if isinstance(result, tuple) else "Tensor"
+    found = type(kwargs["out"]).__name__
+    return TypeError(
+        f"{function}(): argument 'out' must be {wanted}, not {found}: {combination(function, args, kwargs)}"
+    )
 
 
 def _refuse_recording(function: Callable[..., object], tensors: list[Any]) -> None:
@@ -300,7 +313,8 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
             kwargs = understood(bare, kwargs)
             return bare(input, *args, **kwargs)
         except Exception as error:
-            complain(bare, error, (input, *args), kwargs, first=0)
+            if "out" not in kwargs:
+                complain(bare, error, (input, *args), kwargs, first=0)
             raise
 
     vars(method)["__wrapped__"] = WithoutOut(bare)

@@ -13,6 +13,32 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 BOOL = np.dtype(bool)  # NumPy has one such object: it is told by ``is``
+_kernels = {  # what refuses a dtype in PyTorch, where it has another name than the function
+    **{name: f"{name}_vml_cpu" for name in "ceil erf erfc erfinv floor i0 lgamma trunc".split()},
+    **{
+        name: f"{name}_cpu"
+        for name in "abs bincount cummax cummin elu fmod frac hypot kthvalue logaddexp logaddexp2 logit mode nextafter "
+        "remainder xlogy".split()
+    },
+    "amax": "max_values_cpu", "amin": "min_values_cpu", "bernoulli": "bernoulli_tensor_cpu_self_",
+    "div with rounding_mode='floor'": "div_floor_cpu", "geqrf": "geqrf_cpu", "histc": "histogram_cpu",
+    "histogram": "histogramdd", "linalg.cholesky": "cholesky_cpu", "linalg.cholesky_ex": "cholesky_cpu",
+    "linalg.cond": "linalg_svd_cpu", "linalg.det": "lu_cpu", "linalg.eig": "linalg_eig_out_cpu",
+    "linalg.eigh": "linalg_eigh_cpu", "linalg.eigvals": "linalg_eig_out_cpu", "linalg.ldl_factor_ex": "ldl_factor_kernel_cpu",
+    "linalg.lu": "lu_cpu", "linalg.lu_factor": "lu_cpu", "linalg.qr": "geqrf_cpu", "linalg.svd": "linalg_svd_cpu",
+    "logcumsumexp": "logcumsumexp_out_cpu", "max": "max_all", "min": "min_all", "median": "median_out", "nanmedian": "median_out",
+    "rint": "round_vml_cpu", "svd": "linalg_svd_cpu",
+}  # fmt: skip
+
+
+def lacking(function: str, dtype: object) -> str:
+    """What PyTorch says of a function that it does not have for a dtype: it names the inner part that is lacking.
+
+    >>> import metagrad
+    >>> print(lacking("floor", metagrad.bool))
+    "floor_vml_cpu" not implemented for 'Bool'
+    """
+    return f"\"{_kernels.get(function, function)}\" not implemented for '{scalar_name(dtype)}'"
 
 
 def need_indices(function: str, index: Tensor, kind: type[Exception] = RuntimeError) -> None:
@@ -101,7 +127,7 @@ def refuse(function: str, x: Tensor, kinds: str) -> None:
     >>> import metagrad
     >>> refuse("median", metagrad.tensor([True]), "bc")
     Traceback (most recent call last):
-    NotImplementedError: "median" not implemented for 'Bool': convert the tensor first, with .float() or .int()
+    NotImplementedError: "median_out" not implemented for 'Bool': convert the tensor first, with .float() or .int()
     """
     if x.array.dtype.kind in kinds or ("e" in kinds and x.array.dtype.char in "eE"):
         raise unsupported(function, x.dtype)
@@ -115,6 +141,4 @@ def unsupported(function: str, dtype: object) -> NotImplementedError:
     Traceback (most recent call last):
     NotImplementedError: "softmax" not implemented for 'Long': convert the tensor first, with .float() or .int()
     """
-    return NotImplementedError(
-        f"\"{function}\" not implemented for '{scalar_name(dtype)}': convert the tensor first, with .float() or .int()"
-    )
+    return NotImplementedError(f"{lacking(function, dtype)}: convert the tensor first, with .float() or .int()")

@@ -71,7 +71,7 @@ def in_place(
         except Exception as error:
             if not isinstance(error, TypeError):
                 check_writable(input)  # what may not be written to at all says so first
-            complain(written, error, (input, *args), kwargs)
+            complain(written, error, (input, *args), kwargs, first=0)
             raise
         if repeats and not is_writable(input.array) and not recording(input, result):
             if written.__name__ in ("masked_fill_", "index_fill_") and repeats_elements(input.array):

@@ -14,6 +14,7 @@ from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
 from metagrad.base.warning import warn_once
 from metagrad.kernels.copying import copied
+from metagrad.ops.dtype_checks import lacking
 from metagrad.ops.fitting import fitting
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def need_tensors(function: str, **given: Any) -> None:
     for position, (name, x) in enumerate(given.items(), 1):
         if not isinstance(x, Variable) and not hasattr(x, "__array_function__"):
             raise TypeError(
-                f"{function}(): argument '{name}' (position {position}) must be a tensor, got {type(x).__name__}: "
+                f"{function}(): argument '{name}' (position {position}) must be Tensor, not {type(x).__name__}: "
                 "make it one with metagrad.tensor()"
             )
 
@@ -140,6 +141,9 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
         if foreign:
             raise TypeError(f"{function}() expected tensors, got {foreign[0]}: make one with tensor()")
         found = [x.dtype for x in tensors if x is not None]
+        if function == "matmul" and all(x.array.ndim == 1 for x in tensors if x is not None):
+            names = " and ".join(map(dtypes.scalar_name, found))
+            raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {names}: use .to()")
         if function == "matmul":
             first, second = map(dtypes.cpp_name, found)
             raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {first} != {second}: use .to()")
@@ -385,9 +389,7 @@ def need_numbers(function: str, *operands: Any, category: int = 1) -> None:
     """
     kinds = [x.dtype for x in operands if isinstance(x, Variable)]
     if all(kind.category < category for kind in kinds):
-        raise NotImplementedError(
-            f"\"{function}\" not implemented for '{dtypes.scalar_name(kinds[0])}': convert the operands, with .int() or .float()"
-        )
+        raise NotImplementedError(f"{lacking(function, kinds[0])}: convert the operands, with .int() or .float()")
 
 
 def float_operands(x: Any, y: Any, scales: bool = False) -> tuple[Any, Any]:

@@ -64,8 +64,11 @@ def store(result: Any, out: object, rule: Rule = PLAIN) -> Any:
         _write(result, out, rule)
         return out
     if not isinstance(out, (tuple, list)) or len(out) != len(result):
-        got = f"{len(out)} of them" if isinstance(out, (tuple, list)) else type(out).__name__
-        raise TypeError(f"out: expected a tuple of {len(result)} tensors, one for each result, got {got}")
+        if isinstance(out, (tuple, list)):
+            raise TypeError(
+                f"expected tuple of {len(result)} elements but got {len(out)}: a tensor for each result, in out="
+            )
+        raise TypeError(f"argument 'out' must be tuple of Tensors, not {type(out).__name__}")
     if hasattr(result, "indices"):
         rule = rule._replace(exactly=True)
     for part, o in zip(result, out, strict=True):
@@ -79,7 +82,7 @@ def store(result: Any, out: object, rule: Rule = PLAIN) -> Any:
 def _write(result: Variable, out: object, rule: Rule) -> None:
     """Give one tensor the values of another, and its shape."""
     if not isinstance(out, Variable):
-        raise TypeError(f"out: expected a tensor, got {type(out).__name__}")
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
     _check_dtype(result.dtype, out.dtype, rule)
     check_writable(out)
     if tuple(out.array.shape) != tuple(result.array.shape):

@@ -86,14 +86,14 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
         return Matmul.apply(input, other)
     x: Tensor = input
     y: Any = other
-    need_one_dtype("matmul", x, y)
-    if a.size and b.size:  # of nothing there is a product in every dtype
-        refuse("matmul", x, "b")
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
-    if inner[0] != inner[1]:
+    if inner[0] != inner[1] and (a.ndim > 1 or a.dtype == b.dtype):
         raise unmultipliable(a.shape, b.shape)
+    need_one_dtype("matmul", x, y)
+    if a.size and b.size:  # of nothing there is a product in every dtype
+        refuse("dot" if a.ndim == b.ndim == 1 else "addmm_impl_cpu_", x, "b")
     row, column = a.ndim == 1, b.ndim == 1
     if row:
         x = x.unsqueeze(0)

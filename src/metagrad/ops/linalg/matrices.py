@@ -15,6 +15,7 @@ from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
+from metagrad.ops.dtype_checks import lacking
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def check(
             )
         if a.array.dtype.itemsize == 2 and not half:
             raise NotImplementedError(
-                f"\"{name}\" not implemented for '{scalar_name(a.dtype)}': {name}: Low precision dtypes not supported. "
+                f"{lacking(name, a.dtype)}: {name}: Low precision dtypes not supported. "
                 f"Got {scalar_name(a.dtype)}: use .float()"
             )
         if a.array.ndim < ndim:

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
-from metagrad.ops.dtype_checks import unsupported
+from metagrad.ops.dtype_checks import lacking, unsupported
 from metagrad.ops.operands import need_a_tensor, operands
 from metagrad.ops.pointwise.comparison import applied
 
@@ -79,7 +79,10 @@ def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([-1, -6])
     """
     if input.array.dtype.kind in "fcV":
-        raise NotImplementedError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        raise NotImplementedError(
+            f"{lacking('bitwise_not_cpu', input.dtype)}: ~ (operator.invert) is only implemented on integer and Boolean-type "
+            "tensors"
+        )
     return wrap(np.invert(input.array))
 
 

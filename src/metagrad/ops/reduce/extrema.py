@@ -13,12 +13,12 @@ from metagrad.autograd.function import OUTPUT, Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
-from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.kernels.argmax import index_of
 from metagrad.ops.arguments import axes, dimension, takes_exact_out, takes_out, takes_out_by
+from metagrad.ops.dtype_checks import lacking
 from metagrad.ops.operands import need_tensors
 from metagrad.ops.pointwise.selection import maximum, minimum
 
@@ -290,14 +290,12 @@ def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
     >>> import metagrad
     >>> ordered(metagrad.tensor([1j]), "max")
     Traceback (most recent call last):
-    NotImplementedError: max(): does not support complex input: "max" not implemented for 'ComplexFloat'
+    NotImplementedError: max(): does not support complex input: "max_all" not implemented for 'ComplexFloat'
     """
     kind = input.array.dtype.kind
     if kind in but:
         what = {"c": "complex ", "b": "bool "}.get(kind, "")
-        raise NotImplementedError(
-            f"{name}(): does not support {what}input: \"{name}\" not implemented for '{scalar_name(input.dtype)}'"
-        )
+        raise NotImplementedError(f"{name}(): does not support {what}input: {lacking(name, input.dtype)}")
     return input
 
 
