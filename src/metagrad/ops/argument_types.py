@@ -114,6 +114,8 @@ _words = {  # for a message, what its name does not say
     "Operand": "Tensor",
     "Dims": "tuple of ints",
     "Sequence[Tensor]": "tuple of Tensors",
+    "Sequence[int]": "tuple of ints",
+    "Sequence[float]": "tuple of floats",
     "Sizes": "tuple of ints",
     "Setting": "tuple of ints",
     "OutputSize": "int or tuple of ints",

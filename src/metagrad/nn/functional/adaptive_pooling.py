@@ -12,6 +12,7 @@ from metagrad.autograd.composites import guard, guarding
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move, of_array
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.windows import Uneven, evenly
@@ -48,20 +49,22 @@ def _windows(function: str, input: Tensor, output_size: OutputSize, axes: int) -
     extents = input.array.shape[-axes:]
     wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * axes
     if axes > 1 and len(wanted) != axes:
-        raise RuntimeError(f"{function}: output_size must be {axes} numbers, or one for all axes, got {wanted}")
+        raise RuntimeError(f"{function}: output_size must be {axes} numbers, or one for all axes. Got {wanted}")
     filled = [n if o is None else o for o, n in zip(wanted, extents, strict=False)]
     wanted = each(filled if len(wanted) == axes else output_size, axes, function, "output_size")
     if min(wanted) < 0:
+        received = ", ".join(map(str, wanted))
         raise RuntimeError(
-            f"Trying to create tensor with negative dimension: {function}: elements of output_size must be greater than or "
-            f"equal to 0, but got {wanted}"
+            f"{function}: elements of output_size must be greater than or equal to 0 but received {{{received}}}: "
+            f"Trying to create tensor with negative dimension {min(wanted)}: {[*input.shape[:-axes], *wanted]}"
         )
     room = math.prod((*input.array.shape[:-axes], *wanted)) * input.array.itemsize
     if room >= 1 << 63:
         raise RuntimeError(f"{function}: Storage size calculation overflowed with output_size={wanted}")
     if 0 in extents and max(wanted) != 1 or "max" in function and 0 in input.array.shape[-axes - 1 :]:
         raise RuntimeError(
-            f"{function}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)}"
+            f"{function}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)} "
+            f"with dimension {tuple(input.shape).index(0, input.ndim - axes - 1)} being empty"
         )
     return tuple(evenly(n, o) for n, o in zip(extents, wanted, strict=True))
 
@@ -339,7 +342,9 @@ def _max_unpool(
     if min(stride) <= 0:
         raise RuntimeError(f"{function}: strides should be greater than zero, but got stride: {list(stride)}")
     if indices.array.dtype != np.int64:
-        raise RuntimeError(f"{function}: elements in indices should be type int64 but got: {indices.dtype}")
+        raise RuntimeError(
+            f"{function}: elements in indices should be type int64 but got: {scalar_name(indices.dtype)}"
+        )
     check_input(function, input, axes)
     if tuple(indices.shape) != tuple(input.shape):
         raise RuntimeError(
@@ -352,7 +357,7 @@ def _max_unpool(
     if is_outside(positions, 0, room):
         raise RuntimeError(
             f"{function}: Found an invalid max index: {positions.max() if positions.max() >= room else positions.min()} "
-            f"(output has {room} positions in each plane, {extents})"
+            f"(output volumes are of size {'x'.join(map(str, extents))}{'x1' * (axes == 1)})"
         )
     zeros = input.new_zeros((*lead, room))
     flat = (*lead, math.prod(input.shape[-axes:]))

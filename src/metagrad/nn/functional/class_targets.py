@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.base.dtypes import scalar_name
+from metagrad.base.dtypes import dtype, scalar_name
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.nn.functional.reduction import mean_of_counted, mean_on_gpu, reduced
@@ -40,18 +40,18 @@ def over_targets(
     return reduced(loss if reduction == "sum" else shaped(loss, shape), reduction)
 
 
-def check_weight(weight: Tensor | None, rows: Tensor) -> None:
-    """Raise unless there is a weight for each class of the scores (M, C), in their dtype, or none."""
+def check_weight(weight: Tensor | None, classes: int, dtype: dtype) -> None:
+    """Raise unless there is a weight for each class, in the dtype of the scores, or none."""
     if weight is None:
         return
-    if tuple(weight.shape) != tuple(rows.shape[1:]):
+    if tuple(weight.shape) != (classes,):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {rows.shape[1]} classes or no classes but got weight tensor of "
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
             f"shape: {list(weight.shape)}"
         )
-    if weight.dtype != rows.dtype:
+    if weight.dtype != dtype:
         raise RuntimeError(
-            f"expected scalar type {scalar_name(rows.dtype)} but found {scalar_name(weight.dtype)} for weight: use .to()"
+            f"expected scalar type {scalar_name(dtype)} but found {scalar_name(weight.dtype)} for weight: use .to()"
         )
 
 
@@ -69,8 +69,8 @@ def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected
     """What to raise where scores of a shape get a target of another shape than a class for each position has."""
     if target == shape:
         return RuntimeError(
-            f"Expected floating point type for target with class probabilities: the target has the scores' shape {list(shape)} and "
-            f"integers. Expected target size {list(expected)} for class numbers"
+            "Expected floating point type for target with class probabilities, got integers of the scores' shape "
+            f"{list(shape)}. Expected target size {list(expected)} for class numbers"
         )
     why = f"Expected target size {list(expected)}, got {list(target)}: scores {shape} get a class for each position"
     if len(shape) == 1 and len(target) > 1:
@@ -78,7 +78,7 @@ def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected
     if len(shape) == 1:
         return ValueError(f"For 1D input, 1D target must have size 1, but got target size: {math.prod(target)}. {why}")
     if target[:1] != shape[:1]:
-        given = target[0] if target else 1
+        given = target[0] if target else 0
         return ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({given}). {why}")
     if len(shape) == 2 and len(target) > 1:
         return RuntimeError(f"0D or 1D target tensor expected, multi-target not supported. {why}")
@@ -87,7 +87,7 @@ def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected
             f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(target)}. {why}"
         )
     return RuntimeError(
-        f"size mismatch (got input: {list(shape)}, target: {list(target)}). {why}" if len(shape) == 4 else why
+        f"size mismatch (got input: {list(shape)} , target: {list(target)}). {why}" if len(shape) == 4 else why
     )
 
 
@@ -101,7 +101,7 @@ def _are_all_classes(a: Array, count: int, ignore_index: int) -> bool:
 def by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array | None, tuple[int, ...]]:
     """Scores as rows (M, C), the class of each, whether it counts (None: all do), and the target's shape. All checked."""
     if input.ndim == 0:
-        raise ValueError("Expected input with 1 or more dimensions: (C), (N, C) or (N, C, *), got a 0-d tensor")
+        raise ValueError("Expected 1 or more dimensions (got 0): scores are (C), (N, C) or (N, C, *)")
     shape, class_dim = tuple(input.shape), 0 if input.ndim == 1 else 1
     if _is_one_hot(target, shape, class_dim):
         target = target.argmax(class_dim)
@@ -123,6 +123,6 @@ def by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Ar
         outside = counted & ((classes < 0) | (classes >= count))
         if bool(outside.any()):
             raise IndexError(
-                f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
+                f"Target {int(classes[outside][0])} is out of bounds. There are {count} classes, from 0 to {count - 1}"
             )
     return rows, np.where(counted, classes, 0), counted, expected

@@ -55,25 +55,33 @@ def _check(function: str, given: Arguments, stride: tuple[int, ...], dilation: t
     if weight[0] < groups or weight[0] % groups:
         wanted = f"at least {groups}" if weight[0] < groups else f"divisible by {groups}"
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be {wanted} at dimension 0, but got weight of size [{list(weight)}] instead"
+            f"Given groups={groups}, expected weight to be {wanted} at dimension 0, but got weight of size {list(weight)} instead"
         )
-    for other, what in zip(given.dtypes[1:], ("weight", "bias"), strict=False):
+    for other, what in [*zip(given.dtypes[1:], ("weight", "bias"), strict=False)][::-1]:
         if other != kind:
             raise RuntimeError(
-                f"{function}: Input type ({dtypes.of(kind)}) and {what} type ({dtypes.of(other)}) should be the same: "
-                "convert one of them with .to()"
+                f"{function}: Input type ({dtypes.cpp_name(kind)}) and {what} type ({dtypes.cpp_name(other)}) should be the same: "
+                f"expected scalar type {dtypes.scalar_name(kind)} but found {dtypes.scalar_name(other)}"
             )
     if kind.kind == "b":
         raise unsupported(function, kind)
     if 0 in weight[2:]:
-        raise RuntimeError(f"{function}: the kernel must have elements, got weight of size {list(weight)}")
+        raise RuntimeError(
+            f"{function}: kernel size should be greater than zero, but got weight of size {list(weight)}"
+        )
     check_batched(given.input, axes, function)
+
+
+def _of_batch(given: Arguments, axes: int) -> list[int]:
+    """The input's shape as errors have it: with a batch."""
+    return [1, *given.input][-axes - 2 :]
 
 
 def _check_bias(function: str, given: Arguments, filters: int) -> None:
     if given.bias is not None and given.bias != (filters,):
+        transposed = "transposed=1, " if "transpose" in function else ""
         raise RuntimeError(
-            f"Given weight of size {list(given.weight)}, expected bias to be 1-dimensional with {filters} "
+            f"Given {transposed}weight of size {list(given.weight)}, expected bias to be 1-dimensional with {filters} "
             f"elements, but got bias of size {list(given.bias)} instead"
         )
 
@@ -137,12 +145,13 @@ def windows_of(
     channels = given.input[-axes - 1]
     if channels != per_group * groups:
         raise RuntimeError(
-            f"{function}: Given groups={groups}, weight of size {list(given.weight)}, expected input{list(given.input)} "
+            f"{function}: Given groups={groups}, weight of size {list(given.weight)}, expected input{_of_batch(given, axes)} "
             f"to have {per_group * groups} channels, but got {channels} channels instead"
         )
     _check_bias(function, given, filters)
+    windows = _sliding(function, given.input[-axes:], kernel, stride, padding, dilation)
     _check_extents(function, given.input, axes)
-    return _sliding(function, given.input[-axes:], kernel, stride, padding, dilation)
+    return windows
 
 
 def _sliding(
@@ -182,13 +191,17 @@ def windows_of_transpose(
     (channels, per_group, *kernel), extents = given.weight, given.input[-axes:]
     if given.input[-axes - 1] != channels:
         raise RuntimeError(
-            f"{function}: Given transposed=1, weight of size {list(given.weight)}, expected input{list(given.input)} to "
+            f"{function}: Given transposed=1, weight of size {list(given.weight)}, expected input{_of_batch(given, axes)} to "
             f"have {channels} channels, but got {given.input[-axes - 1]} channels instead"
         )
     if not per_group:
         raise RuntimeError(f"{function}: non-empty weight tensor expected, but got: {list(given.weight)}")
     _check_bias(function, given, per_group * groups)
     _check_extents(function, given.input, axes)
+    if isinstance(padding, str):
+        raise TypeError(f"{function}(): argument 'padding' must be tuple of ints, not str")
+    if min(extra) < 0:
+        raise RuntimeError(f"{function}: negative output_padding is not supported, got {extra}")
     if any(not 0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise RuntimeError(
             f"{function}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
@@ -200,8 +213,9 @@ def windows_of_transpose(
         for n, k, s, p, d, e in zip(extents, kernel, stride, both, dilation, extra, strict=True)
     )
     if any(w.extent <= 0 for w in windows):
+        one = "1 x " if axes == 1 else ""
         raise RuntimeError(
-            f"{function}: Given input size per channel: {list(extents)}. Calculated output size per channel: "
-            f"{[w.extent for w in windows]}. Output size is too small"
+            f"{function}: Given input size per channel: ({one}{' x '.join(map(str, extents))}). Calculated output size per "
+            f"channel: ({one}{' x '.join(str(w.extent) for w in windows)}). Output size is too small"
         )
     return windows

@@ -60,11 +60,19 @@ class Fold(Function):
         return Unfold.on(grad, windows=self.windows)
 
 
+def _pair(function: str, name: str, value: Setting) -> tuple[int, int]:
+    """A setting for each of the two axes."""
+    if isinstance(value, (tuple, list)) and len(value) != 2:
+        raise RuntimeError(f"{function}: It is expected {name} equals to 2, but got size {len(value)}")
+    one, other = each(value, 2, function, name)
+    return one, other
+
+
 def _windows(
     function: str, shape: Sequence[int], size: Setting, dilation: Setting, padding: Setting, stride: Setting
 ) -> tuple[Windows, ...]:
     settings = {"kernel_size": size, "dilation": dilation, "padding": padding, "stride": stride}
-    given = {name: each(value, 2, function, name) for name, value in settings.items()}
+    given = {name: _pair(function, name, value) for name, value in settings.items()}
     for name, value in given.items():
         if min(value) < (name != "padding"):
             words, part = name.replace("_", " "), {"kernel_size": "kernel", "padding": "pad"}.get(name, name)
@@ -99,12 +107,13 @@ def unfold(
             "unfold: Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
             f"input, but got: {list(shape)}"
         )
-    refuse("unfold", input, "iu")
+    refuse("im2col_out_cpu", input, "iu")
     windows = _windows("unfold", shape[-2:], kernel_size, dilation, padding, stride)
     if min(counts(windows)) < 1:
         raise RuntimeError(
-            f"unfold: Given input with spatial size {shape[-2:]}, kernel_size={sizes(windows)}, calculated shape of the array of "
-            f"sliding blocks as {counts(windows)}, but its components must be at least one."
+            f"unfold: Given input with spatial size {shape[-2:]}, kernel_size={sizes(windows)}, "
+            f"dilation={_pair('unfold', 'dilation', dilation)}, padding={_pair('unfold', 'padding', padding)}, calculated "
+            f"shape of the array of sliding blocks as {counts(windows)}, but its components must be at least one."
         )
     y = Unfold.apply(input if len(shape) == 4 else input.unsqueeze(0), windows=windows)
     return y if len(shape) == 4 else y.squeeze(0)
@@ -130,18 +139,19 @@ def fold(
             "fold: Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
             f"input, but got: {list(shape)}"
         )
-    refuse("fold", input, "iu")
-    windows = _windows("fold", each(output_size, 2, "fold", "output_size"), kernel_size, dilation, padding, stride)
+    refuse("col2im_out_cpu", input, "iu")
+    windows = _windows("fold", _pair("fold", "output_size", output_size), kernel_size, dilation, padding, stride)
     size, count = sizes(windows), counts(windows)
     if shape[-2] % math.prod(size):
         raise RuntimeError(
-            f"fold: Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input of size "
-            f"{list(shape)} and kernel_size={size}"
+            f"fold: Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+            f"input.size({len(shape) - 2})={shape[-2]} and kernel_size={size}."
         )
     if min(count) < 1 or shape[-1] != math.prod(count):
         raise RuntimeError(
-            f"fold: Given output_size={extents(windows)} and kernel_size={size}, expected size of input's dimension 2 to match "
-            f"the calculated number of sliding blocks {count[0]} * {count[1]} = {math.prod(count)}, but got "
+            f"fold: Given output_size={extents(windows)}, kernel_size={size}, dilation={_pair('fold', 'dilation', dilation)}, "
+            f"padding={_pair('fold', 'padding', padding)}, stride={_pair('fold', 'stride', stride)}, expected size of input's "
+            f"dimension 2 to match the calculated number of sliding blocks {count[0]} * {count[1]} = {math.prod(count)}, but got "
             f"input.size({len(shape) - 1})={shape[-1]}."
         )
     x = Fold.apply(input if len(shape) == 3 else input.unsqueeze(0), windows=windows)

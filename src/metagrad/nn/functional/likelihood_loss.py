@@ -274,7 +274,11 @@ def ctc_loss(
         reduction = ("none", "mean", "sum")[reduction]
     if log_probs.array.dtype.kind not in "fV":
         raise unsupported("ctc_loss_cpu", log_probs.dtype)
-    refuse("ctc_loss", log_probs, "e")
+    refuse("ctc_loss_cpu", log_probs, "e")
+    if log_probs.array.ndim not in (2, 3):
+        raise RuntimeError(
+            f"Expected 3-dimensional tensor, but got {log_probs.array.ndim}-dimensional tensor for argument #1 'log_probs'"
+        )
     if not log_probs.array.size:
         raise RuntimeError("log_probs tensor must not be empty")
     batched = log_probs.array.ndim == 3

@@ -89,7 +89,7 @@ class BinaryCrossEntropy(Function):
 def _need_weight_for_each(weight: Tensor, input: Tensor) -> None:
     if tuple(weight.shape) != tuple(input.shape):
         raise ValueError(
-            f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}"
+            f"Weights and input must have the same size. Got {tuple(weight.shape)} and {tuple(input.shape)}"
         )
 
 
@@ -107,7 +107,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
         _need_weight_for_each(weight, input)
         return reduced((input - target).square(), reduction, weight)
     input, target = as_numbers(input, target)
-    refuse("mse_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
+    refuse("mse_cpu", target if input.array.dtype.kind in "biu" else input, "biuc")
     loss = SquaredError.apply(input, target) if alike(input, target) else (input - target).square()
     return reduced(loss, reduction)
 
@@ -136,12 +136,12 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     """
     beta = float(beta)
     if beta < 0:
-        raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+        raise RuntimeError(f"smooth_l1_loss does not support negative values for beta. Got {beta}")
     input, target = matched("smooth_l1_loss", input, target)
     if beta == 0:
         return reduced((input - target).abs(), reduction)
     input, target = as_numbers(input, target)
-    refuse("smooth_l1_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
+    refuse("smooth_l1_cpu", target if input.array.dtype.kind in "biu" else input, "biuc")
     smooth = in_single(_smooth) if input.array.dtype.char == "E" else _smooth
     return reduced(smooth(input, target, beta), reduction)
 
@@ -168,7 +168,7 @@ def huber_loss(
     tensor([0.1250, 4.0000])
     """
     if delta <= 0:
-        raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
+        raise RuntimeError(f"huber_loss does not support non-positive values for delta. Got {delta}")
     kind = input.dtype
     input, target = matched("huber_loss", input, target)
     input, target = as_numbers(input, target)
@@ -179,7 +179,7 @@ def huber_loss(
     else:
         difference = input - target
         need_castable(difference.dtype, kind)
-        refuse("huber_loss", difference, "iuc")
+        refuse("huber_cpu", difference, "iuc")
         loss = cast_to(Huber.apply(difference, delta=float(delta)), kind)
     if weight is not None:
         _need_weight_for_each(weight, input)
@@ -218,6 +218,8 @@ def binary_cross_entropy(
     ):
         if looks_at(x) and x.size and not bool(((x >= 0) & (x <= 1)).all()):
             raise RuntimeError(f"all elements of {what} should be between 0 and 1: {why}")
+    if weight is not None and not isinstance(weight, Variable):
+        raise AttributeError(f"'{type(weight).__name__}' object has no attribute 'size': make the weight a tensor")
     loss = in_single(BinaryCrossEntropy.apply)(input, target)
     return reduced(loss if weight is None else kept_as(loss * weight, loss, loss.dtype), reduction)
 
@@ -268,16 +270,17 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     >>> kl_div(q.log(), p, reduction="batchmean")  # KL(p ‖ q)
     tensor(0.5108)
     """
+    if reduction == "mean":
+        warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by the "
+            "batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as 'batchmean' in "
+            "the next major release."
+        )
     for kinds, called in (("c", "Complex"), ("biu", "Integral")):
         if input.array.dtype.kind in kinds or target.array.dtype.kind in kinds:
             raise RuntimeError(
                 f"kl_div: {called} inputs not supported, got {input.dtype} and {target.dtype}: use .float()"
             )
-    if reduction == "mean":
-        warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only by the "
-            "batch size, and aligns with the KL div math definition: choose that one, or 'sum'"
-        )
     if log_target:
         loss = target.exp() * (target - input)
     else:
@@ -305,6 +308,7 @@ def nll_loss(
     >>> nll_loss(metagrad.tensor([[-0.5, -1.0], [-2.0, -0.1]]), metagrad.tensor([0, 1]))
     tensor(0.3000)
     """
+    refuse("nll_loss_out_frame", input, "biu")
     return _of_classes(Pick.apply, input, target, weight, ignore_index, reduction)
 
 
@@ -319,7 +323,7 @@ def _of_classes(
 ) -> Tensor:
     """``nll_loss`` with another loss of rows and classes in the place of −x_c."""
     rows, classes, counted, shape = by_row(input, target, ignore_index)
-    check_weight(weight, rows)
+    check_weight(weight, rows.shape[1], rows.dtype)
     loss = of_row(rows, classes)
     loss = loss if weight is None else loss * wrap(weight.array[classes])
     return over_targets(loss, classes, counted, weight, shape, reduction)
@@ -378,12 +382,14 @@ def _against_probabilities(
                 f"0D or 1D target tensor expected, multi-target not supported: class probabilities have the input's shape "
                 f"{tuple(log_p.shape)}, got {tuple(target.shape)}"
             )
-        error = ValueError if class_dim and target.shape[0] != log_p.shape[0] else RuntimeError
-        raise error(
-            f"Expected input batch_size ({log_p.shape[0] if class_dim else 1}) to match target batch_size "
-            f"({target.shape[0]}): class probabilities have the input's shape {tuple(log_p.shape)}, got {tuple(target.shape)}"
-        )
-    count = log_p.shape[class_dim]
+        expected = [*log_p.shape[:class_dim], *log_p.shape[class_dim + 1 :]]
+        why = f"class probabilities have the input's shape {tuple(log_p.shape)}, got {tuple(target.shape)}"
+        if class_dim and target.shape[0] != log_p.shape[0]:
+            raise ValueError(
+                f"Expected input batch_size ({log_p.shape[0]}) to match target batch_size ({target.shape[0]}). {why}"
+            )
+        raise RuntimeError(f"Expected target size {expected}, got {list(target.shape)}: {why}")
+    check_weight(weight, (count := log_p.shape[class_dim]), log_p.dtype)
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / max(count, 1)
     loss = log_p * target

@@ -99,14 +99,13 @@ def cosine_embedding_loss(
     >>> cosine_embedding_loss(x1, x2, metagrad.tensor([1.0]))
     tensor(1.)
     """
-    if input1.array.ndim not in (1, 2) or target.array.ndim != input1.array.ndim - 1:
+    ndim = target.array.ndim
+    if ndim > 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if not input1.array.ndim == input2.array.ndim == ndim + 1:
         raise RuntimeError(
-            f"cosine_embedding_loss: expected inputs (N, D) with targets (N), or (D) with (), got {list(input1.shape)}, "
-            f"{list(input2.shape)} and {list(target.shape)}"
-        )
-    if tuple(input1.shape) != tuple(input2.shape):
-        raise RuntimeError(
-            f"cosine_embedding_loss: the inputs have different shapes, {input1.shape} and {input2.shape}"
+            f"{ndim}D target tensor expects {ndim + 1}D input tensors, but found inputs with sizes {list(input1.shape)} and "
+            f"{list(input2.shape)}."
         )
     epsilon = 1e-12
     products = (input1 * input2).sum(-1)
@@ -138,7 +137,7 @@ def multi_margin_loss(
     need_one_dtype("multi_margin_loss", input, weight)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1)
-    refuse("multi_margin_loss", input, "biue")
+    refuse("multi_margin_loss_cpu_kernel", input, "biue")
     _need_rows(input)
     if target.array.ndim > 1 or classes.array.size != rows.array.shape[0]:
         raise RuntimeError(
@@ -184,14 +183,14 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     _need_rows(input)
     if tuple(input.shape) != tuple(target.shape):
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
-    refuse("multilabel_margin_loss", input, "biue")
+    refuse("multilabel_margin_loss_forward_out_frame", input, "biue")
     need_long("multilabel_margin_loss", "target", target)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     named = target.array.reshape(rows.array.shape)
     count = rows.array.shape[1]
     wanted = np.cumprod(named >= 0, axis=1).astype(bool)
     if is_outside(named, -1, count):
-        raise RuntimeError(f"multilabel_margin_loss: target out of range: there are {count} classes, got {named.max()}")
+        raise RuntimeError(f"argument #2 'target' is out of range: there are {count} classes, got {named.max()}")
     own = np.zeros((*named.shape, count), bool, like=named)
     np.put_along_axis(own, np.where(wanted, named, 0)[..., None], wanted[..., None], -1)
     others: Array = ~own.any(1)

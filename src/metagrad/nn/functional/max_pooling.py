@@ -74,7 +74,7 @@ def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -
     Raises RuntimeError for dtypes that have no order.
     """
     if input.array.dtype.kind not in "fiuV":
-        raise unsupported(function, input.dtype)
+        raise unsupported(function.replace("max_pool1d", "max_pool1d_impl"), input.dtype)
     return MaxPool.apply(input, axes=axes, positions=return_indices)
 
 

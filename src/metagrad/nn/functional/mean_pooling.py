@@ -65,7 +65,7 @@ def mean_over(input: Tensor, axes: Axes, divisor: int | list[Array]) -> Tensor:
     """
     kind = input.dtype
     if kind.dtype.kind not in "fiV" or kind.dtype.kind == "i" and kind is not dtypes.int64:
-        raise unsupported("avg_pool", kind)
+        raise unsupported(f"avg_pool{max(2, len(axes))}d", kind)
     x = cast_to(input, dtypes.float32) if kind in (dtypes.float16, dtypes.bfloat16) else input
     total = SumPool.apply(x, axes=axes)
     by = _combined(divisor, x) if isinstance(divisor, list) else divisor
@@ -101,11 +101,6 @@ def _avg_pool(
     windows = windows_of(f"avg_pool{axes}d", input, size, stride, padding, 1, ceil_mode, axes)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
-    if axes == 3 and any(w.extent < w.size for w in windows):
-        extents, sizes = (
-            " ".join(map(str, parts)) for parts in ([w.extent for w in windows], [w.size for w in windows])
-        )
-        raise RuntimeError(f"input image ({extents}) smaller than kernel size ({sizes})")
     return mean_over(input, windows, [_sizes(w, count_pad) for w in windows] if divisor is None else divisor)
 
 

@@ -99,7 +99,7 @@ def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.nn.functional.logsigmoid(metagrad.tensor([-1000.0, 0.0]))
     tensor([-1.0000e+03, -6.9315e-01])
     """
-    return LogSigmoid.apply(contiguous(floats("logsigmoid", input)))
+    return LogSigmoid.apply(contiguous(floats("log_sigmoid_cpu", input)))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -29,10 +29,13 @@ def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]
     if not isinstance(value, (tuple, list)) or not all(hasattr(v, "__index__") for v in value):
         raise TypeError(f"{function}: {name} must be an int or a tuple of ints, got {value!r}")
     if len(value) not in (1, count):
-        raise RuntimeError(
-            f"{function}: expected {name} to be a single integer value or a list of {count} values: '{name}' should contain "
-            f"{'one int' if count == 1 else f'{count} ints'}, got {list(value)}"
-        )
+        if function.startswith("conv"):
+            raise RuntimeError(
+                f"{function}: expected {name} to be a single integer value or a list of {count} values to match the convolution "
+                f"dimensions, but got {name}={list(value)}"
+            )
+        many = "one int" if count == 1 else f"{count} ints"
+        raise RuntimeError(f"{function}() argument '{name}' should contain {many} (got {len(value)})")
     return tuple(operator.index(v) for v in value) * (count if len(value) == 1 else 1)
 
 

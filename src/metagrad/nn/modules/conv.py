@@ -196,7 +196,7 @@ class _ConvTranspose(_ConvNd):
         wanted = wanted[len(wanted) - n :] if len(wanted) == n + 1 + batched else wanted
         if len(wanted) != n:
             raise ValueError(
-                f"{type(self).__name__}: for {input.array.ndim}D input, output_size must have {n} or {n + 1 + batched} elements "
+                f"ConvTranspose{n}D: for {input.array.ndim}D input, output_size must have {n} or {n + 1 + batched} elements "
                 f"(got {len(wanted)})"
             )
         least = [
@@ -207,8 +207,9 @@ class _ConvTranspose(_ConvNd):
         ]
         if any(not low <= o < low + s for o, low, s in zip(wanted, least, self.stride, strict=True)):
             raise ValueError(
-                f"requested an output size of {wanted}, but valid sizes range from {least} to "
-                f"{[low + s - 1 for low, s in zip(least, self.stride, strict=True)]} (for an input of {list(input.shape)})"
+                f"requested an output size of {list(wanted)}, but valid sizes range from {least} to "
+                f"{[low + s - 1 for low, s in zip(least, self.stride, strict=True)]} (for an input of "
+                f"{input.shape[-n:]})"
             )
         return tuple(o - low for o, low in zip(wanted, least, strict=True))
 

@@ -141,7 +141,7 @@ class _LazyConv(LazyModuleMixin, Module):
         if input.ndim not in (layer.axes + 1, layer.axes + 2):
             raise RuntimeError(
                 f"Expected {layer.axes + 1}D (unbatched) or {layer.axes + 2}D (batched) input to {type(self).__name__}, but "
-                f"got input of size: {list(input.shape)}"
+                f"got input of size: {input.shape}"
             )
         fresh, self.in_channels = self.has_uninitialized_params(), input.shape[-layer.axes - 1]
         if self.in_channels % layer.groups:

@@ -123,7 +123,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if mode == "constant":
         return constant_pad_nd(input, pad, value)
     if mode in ("reflect", "replicate"):
-        refuse(f"{mode}_pad", input, "b")
+        refuse(f"{'reflection' if mode == 'reflect' else 'replication'}_pad{len(pad) // 2}d", input, "b")
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(
             f"Unrecognised padding mode {mode}: expected 'constant', 'reflect', 'replicate' or 'circular'"
@@ -133,8 +133,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     widths, axes, ndim = _widths(pad, input), len(pad) // 2, input.array.ndim
     if axes not in (1, 2, 3) or ndim not in (axes + 1, axes + 2):
         raise NotImplementedError(
-            f"Padding size {len(pad)} is not supported for {ndim}D input tensor: in mode {mode!r} 2 widths are for 2D and 3D "
-            "input, 4 for 3D and 4D, 6 for 4D and 5D"
+            f"Padding size {len(pad)} is not supported for {ndim}D input tensor.\nSupported combinations for non-constant "
+            "padding:\n  - 2D or 3D input: padding size = 2 (pads last dimension)\n  - 3D or 4D input: padding size = 4 (pads last "
+            "2 dimensions)\n  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
         )
     shape = tuple(input.shape)
     if mode != "circular" and 0 in shape[ndim - axes - 1 :]:
@@ -142,12 +143,13 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             f"Expected {axes + 1}D or {axes + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
             f"dimensions for input, but got: {list(shape)}"
         )
-    for d in range(ndim - axes, ndim):
+    for d in reversed(range(ndim - axes, ndim)):
         (low, high), n = widths[d], shape[d]
         limit = n - 1 if mode == "reflect" else n if mode == "circular" else max(low, high)
         if max(low, high) > limit:
+            order = "" if mode != "reflect" else f"Argument #{2 * (ndim - d) + 2}: "
             raise RuntimeError(
-                f"pad: {_TOO_WIDE[mode]}, but got: padding {(low, high)} at dimension {d} of input {list(shape)}: it can be "
+                f"pad: {order}{_TOO_WIDE[mode]}, but got: padding {(low, high)} at dimension {d} of input {list(shape)}: it can be "
                 f"{limit} at most"
             )
         left = n + min(low, 0) + min(high, 0) if mode == "circular" else n + low + high - (mode != "circular")
@@ -211,7 +213,8 @@ def _widths(pad: Sequence[int], input: Tensor) -> Widths:
     ndim = input.array.ndim
     if len(pad) > 2 * ndim:
         raise RuntimeError(
-            f"Padding length should be less than or equal to two times the input dimension {ndim}, got {len(pad)}"
+            f"Padding length should be less than or equal to two times the input dimension but got padding "
+            f"length {len(pad)} and input of dimension {ndim}"
         )
     pairs = [(int(a), int(b)) for a, b in zip(pad[::2], pad[1::2], strict=True)]
     return (*[(0, 0)] * (ndim - len(pairs)), *reversed(pairs))

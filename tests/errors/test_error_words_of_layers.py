@@ -1,0 +1,93 @@
+"""What losses, convolutions, pools and their kin say of what they do not take: words that programs look for."""
+
+import pytest
+
+import metagrad as mg
+
+
+def cases(lib):
+    F, t, ones, nn = lib.nn.functional, lib.tensor, lib.ones, lib.nn
+    x, line, image, solid = ones(2, 3), ones(1, 2, 6), ones(1, 2, 4, 4), ones(1, 1, 4, 4, 4)
+    whole, half, two = ones(2, 3).long(), ones(3, 2, 3).half(), ones(3, 2, 3)
+    return [
+        (lambda: F.mse_loss(whole, whole), "\"mse_cpu\" not implemented for 'Long'"),
+        (lambda: F.huber_loss(whole, whole), "\"huber_cpu\" not implemented for 'Long'"),
+        (lambda: F.mse_loss(x, x, weight=ones(2)), "Weights and input must have the same size."),
+        (lambda: F.smooth_l1_loss(x, x, beta=-1), "does not support negative values for beta."),
+        (lambda: F.huber_loss(x, x, delta=0), "does not support non-positive values for delta."),
+        (lambda: F.nll_loss(x, t([0, 3])), "Target 3 is out of bounds."),
+        (lambda: F.nll_loss(x, t(0)), "Expected input batch_size (2) to match target batch_size (0)."),
+        (lambda: F.nll_loss(whole, t([0, 1])), "\"nll_loss_out_frame\" not implemented for 'Long'"),
+        (lambda: F.cross_entropy(x, x, weight=ones(2)), "weight tensor should be defined either for all 3 classes or no cl"),
+        (lambda: F.cross_entropy(ones(2, 3, 4), ones(2, 3, 5)), "Expected target size [2, 4], got [2, 3, 5]"),
+        (lambda: F.binary_cross_entropy(x, x, weight=2.0), "'float' object has no attribute 'size'"),
+        (lambda: F.binary_cross_entropy_with_logits(whole, x), "\"log_sigmoid_cpu\" not implemented for 'Long'"),
+        (lambda: F.cosine_embedding_loss(x, x, t([[1, 1]])), "0D or 1D target tensor expected, multi-target not supported"),
+        (lambda: F.cosine_embedding_loss(x, x, t(1)), "0D target tensor expects 1D input tensors, but found inputs with sizes"),
+        (lambda: F.multilabel_margin_loss(x, whole * 3), "argument #2 'target' is out of range"),
+        (lambda: F.ctc_loss(ones(5), t([[1]]), [5], [1]), "Expected 3-dimensional tensor"),
+        (lambda: F.conv1d(line, half), "expected scalar type Float but found Half"),
+        (lambda: F.conv1d(line.half(), half, ones(3)), "Input type (c10::Half) and bias type (float) should be the same"),
+        (lambda: nn.Conv1d(2, 3, 3)(line.double()), "Input type (double) and bias type (float) should be the same"),
+        (lambda: F.conv1d(line, two, stride=(1, 1)), "a list of 1 values to match the convolution dimensions, but got stride="),
+        (lambda: F.conv1d(line[0], ones(3, 4, 3)), "expected input[1, 2, 6] to have 4 channels, but got 2 channels instead"),
+        (lambda: F.conv1d(ones(1, 2, 0), two), "Calculated padded input size per channel: (0). Kernel size: (3)"),
+        (lambda: F.conv2d(image, ones(2, 2, 0, 3)), "kernel size should be greater than zero, but got"),
+        (lambda: F.conv_tbc(ones(5, 2), ones(3, 2, 4), ones(4)), "Input must have 3 dims: time, batch, in_channel"),
+        (lambda: F.conv_tbc(ones(5, 1, 2), ones(3, 2, 4), ones(3)), "Bias size must equal dim 2 in the weight tensor"),
+        (lambda: F.conv_transpose1d(line, ones(2, 3, 3), padding="same"), "must be tuple of ints, not str"),
+        (lambda: F.conv_transpose1d(line, ones(2, 3, 3), output_padding=-1), "negative output_padding is not supported"),
+        (lambda: F.conv_transpose1d(line, ones(2, 3, 3), padding=9), "Given input size per channel: (1 x 6). Calculated output"),
+        (lambda: F.conv_transpose1d(line, ones(2, 3, 3), ones(2)), "Given transposed=1, weight of size [2, 3, 3], expected bias"),
+        (lambda: nn.ConvTranspose1d(2, 1, 3)(line, [7]), "requested an output size of [7], but valid sizes range from [8] to"),
+        (lambda: nn.ConvTranspose2d(2, 1, 3)(image, [7]), "ConvTranspose2D: for 4D input, output_size must have 2 or 4 elements"),
+        (lambda: F.max_pool1d(line, (2, 2)), "max_pool1d() kernel_size must be an int, list of ints or tuple of ints of size 1"),
+        (lambda: F.max_pool1d(line, 2, (2, 2)), "stride must be None, an int, list of ints, or tuple of ints of size 1 but got"),
+        (lambda: F.max_pool2d(image, 0), "stride should not be zero"),
+        (lambda: F.max_pool2d(image, -1), "kernel size should be greater than zero, but got kH: -1 kW: -1"),
+        (lambda: F.max_pool2d(image, 2, dilation=0), "dilation should be greater than zero, but got dilationH: 0 dilationW: 0"),
+        (lambda: F.max_pool2d(image, 2, dilation=(1, 1, 1)), "max_pool2d: dilation must be either a single int, or a tuple of two"),
+        (lambda: F.max_pool2d(image, 2, padding=-1), "pad must be non-negative, but got pad: -1"),
+        (lambda: F.max_pool2d(image, 5), "Given input size: (2x4x4). Calculated output size: (2x0x0). Output size is too small"),
+        (lambda: F.avg_pool1d(line, 7), "Given input size: (2x1x6). Calculated output size: (2x1x0). Output size is too small"),
+        (lambda: F.avg_pool1d(line, (2, 2)), "avg_pool1d() argument 'kernel_size' should contain one int (got 2)"),
+        (lambda: F.avg_pool1d(ones(6), 2), "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument #1 'self'"),
+        (lambda: F.avg_pool2d(image > 0, 2), "\"avg_pool2d\" not implemented for 'Bool'"),
+        (lambda: F.avg_pool3d(solid, 5), "input image (T: 4 H: 4 W: 4) smaller than kernel size (kT: 5 kH: 5 kW: 5)"),
+        (lambda: F.avg_pool3d(solid, (2, 2)), "avg_pool3d: kernel_size must be a single int, or a tuple of three ints"),
+        (lambda: F.adaptive_max_pool2d(ones(4, 4), 2), "adaptive_max_pool2d(): Expected 3D or 4D tensor, but got: [4, 4]"),
+        (lambda: F.adaptive_avg_pool2d(image, -1), "elements of output_size must be greater than or equal to 0 but received {-1"),
+        (lambda: F.adaptive_max_pool2d(image, -1), "Trying to create tensor with negative dimension -1: [1, 2, -1, -1]"),
+        (lambda: F.adaptive_avg_pool2d(ones(1, 1, 0, 4), 2), "input has sizes [1, 1, 0, 4] with dimension 2 being empty"),
+        (lambda: F.max_unpool2d(image, (image + 99).long(), 2), "Found an invalid max index: 100 (output volumes are of size 8x8)"),
+        (lambda: F.unfold(image, (2, 2, 2)), "It is expected kernel_size equals to 2, but got size 3"),
+        (lambda: F.unfold(image, 5), "kernel_size=(5, 5), dilation=(1, 1), padding=(0, 0), calculated shape of the array of sli"),
+        (lambda: F.fold(ones(1, 4, 9), (4,), 2), "It is expected output_size equals to 2, but got size 1"),
+        (lambda: F.fold(ones(1, 5, 9), (4, 4), 2), "kernel_size, but got input.size(1)=5 and kernel_size=(2, 2)."),
+        (lambda: F.fold(ones(4, 9).long(), (4, 4), 2), "\"col2im_out_cpu\" not implemented for 'Long'"),
+        (lambda: F.pad(x, (1, 1), "reflect", 1.0), "doesn't take in value argument"),
+        (lambda: F.pad(image, (1, 1), "reflect"), "is not supported for 4D input tensor.\nSupported combinations for non-const"),
+        (lambda: F.pad(image, (4, 1, 1, 1), "reflect"), "Argument #4: Padding size should be less than the corresponding inp"),
+        (lambda: F.pad(x, (1,) * 6), "input dimension but got padding length 6 and input of dimension 2"),
+        (lambda: F.pad(image > 0, (1, 1, 1, 1), "replicate"), "\"replication_pad2d\" not implemented for 'Bool'"),
+    ]  # fmt: skip
+
+
+def said(call):
+    with pytest.raises(Exception) as found:
+        call()
+    return found.value
+
+
+@pytest.mark.parametrize("place", range(len(cases(mg))))
+def test_an_error_of_a_layer_holds_the_words_that_programs_look_for(place):
+    call, words = cases(mg)[place]
+    assert words in str(said(call))
+
+
+@pytest.mark.oracle
+def test_the_words_and_kinds_are_pytorchs(torch):
+    for (call, words), (own, _) in zip(cases(torch), cases(mg), strict=True):
+        error = said(call)
+        assert words in str(error), f"{words}: {error}"
+        assert isinstance(said(own), type(error)), f"{words}: {type(error).__name__}"
