@@ -287,7 +287,7 @@ def test_bad_settings_are_refused_as_by_pytorch(torch, name, sizes, settings, er
         (metagrad.zeros(2, 3, 8), r"3D \(unbatched\) or 4D|channels"),
         (metagrad.zeros(2, 3, 2, 8), "greater than actual input size"),
         (metagrad.zeros(2, 3, 8, 8, dtype=metagrad.float64), "should be the same"),
-        (metagrad.zeros(2, 3, 0, 8), "zero batch"),
+        (metagrad.zeros(2, 3, 0, 8), "Calculated padded input size per channel: .0 x 8."),
     ],
 )
 def test_errors_say_what_is_wrong(x, match):

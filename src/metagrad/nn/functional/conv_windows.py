@@ -177,7 +177,7 @@ def windows_of_transpose(
     axes: int,
     given: Arguments,
     stride: Setting,
-    padding: Setting,
+    padding: str | Setting,
     output_padding: Setting,
     groups: int,
     dilation: Setting,
