@@ -341,3 +341,21 @@ def test_old_arguments_say_which_reduction_to_use():
     for given, meant in (({"size_average": False}, "sum"), ({"reduce": False}, "none"), ({"reduce": True}, "mean")):
         with pytest.warns(UserWarning, match=f"please use reduction='{meant}' instead"):
             F.mse_loss(x, y, **given)
+
+
+def test_losses_of_large_arrays_are_added_up_in_chunks():
+    n = 300_001
+    x = (metagrad.arange(n) % 7 - 3.0).requires_grad_()
+    t = (metagrad.arange(n) % 5) * 0.5
+    steps = {
+        "mse_loss": (10.0 / n, 1650020.0),
+        "huber_loss": (1.0 / n, 450005.125),
+        "smooth_l1_loss": (1.0 / n, 450005.125),
+    }
+    for name, (steepest, total) in steps.items():
+        loss = getattr(F, name)(x, t, reduction="sum")
+        assert loss.item() == pytest.approx(total, rel=1e-6)
+        mean = getattr(F, name)(x, t)
+        assert mean.item() == pytest.approx(total / n, rel=1e-6)
+        (grad,) = metagrad.autograd.grad(mean, [x])
+        assert grad.abs().max().item() == pytest.approx(steepest, rel=1e-6)

@@ -63,6 +63,8 @@ EXTRA = {
     "softmin": (lambda a: F.softmin(a, 1), SMOOTH),
     "gumbel": (lambda a: F.gumbel_softmax(a, tau=0.7), SMOOTH),
     "nll": (lambda a: F.nll_loss(a, INTS[:, 0], metagrad.rand(4, dtype=metagrad.float64)), SMOOTH),
+    "squared errors, each": (lambda a, b: F.mse_loss(a, b, reduction="none"), SMOOTH, floats(3, 4)),
+    "huber, each": (lambda a, b: F.huber_loss(a, b, reduction="none"), SMOOTH, floats(3, 4)),
     "slice of zero extent": (lambda a: metagrad.cat([a[:0], a]), SMOOTH),
     "div truncated": (
         lambda a, b: metagrad.div(a, b, rounding_mode="trunc") + a,
@@ -151,7 +153,7 @@ def test_no_op_is_left_out():
     # and images by loops, which have tests of their own.
     apart = {
         "Move", "FromWinners", "Ctc", "CtcGradient", "Shared", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy", "Step",
-        "NextBfloat16", "Pointwise", "Extremum", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean",
+        "NextBfloat16", "Pointwise", "_Total", "Extremum", "_Chosen", "AboveDiagonal", "FromAboveDiagonal", "Triangle", "Euclidean",
         "BySizes", "BySizesAbove", "Cosine", "Directions", "Huber", "ResampleImages", "UnsampleImages",
     }  # fmt: skip
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart

@@ -31,7 +31,7 @@ from metagrad.nn.functional.reduction import (
     weighted,
 )
 from metagrad.nn.functional.smooth_activation import logsigmoid
-from metagrad.nn.functional.squared_loss import Huber, HuberOfTwo, LogisticLoss, SquaredError, alike
+from metagrad.nn.functional.squared_loss import Huber, HuberOfTwo, LogisticLoss, alike, huber, squared_error
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import need_castable, refuse
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
@@ -108,8 +108,9 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
         return reduced((input - target).square(), reduction, weight)
     input, target = as_numbers(input, target)
     refuse("mse_cpu", target if input.array.dtype.kind in "biu" else input, "biuc")
-    loss = SquaredError.apply(input, target) if alike(input, target) else (input - target).square()
-    return reduced(loss, reduction)
+    if alike(input, target):
+        return squared_error(input, target, reduction)
+    return reduced((input - target).square(), reduction)
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
@@ -142,6 +143,9 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
         return reduced((input - target).abs(), reduction)
     input, target = as_numbers(input, target)
     refuse("smooth_l1_cpu", target if input.array.dtype.kind in "biu" else input, "biuc")
+    if alike(input, target):
+        loss = huber(input, target, beta, reduction)
+        return loss if beta == 1 else loss / beta
     smooth = in_single(_smooth) if input.array.dtype.char == "E" else _smooth
     return reduced(smooth(input, target, beta), reduction)
 
@@ -175,6 +179,8 @@ def huber_loss(
     if kind is dtypes.float16:  # as PyTorch, which rounds once here, and at each step in bfloat16
         input = cast_to(input, dtypes.float32)
     if alike(input, target):
+        if weight is None and input.dtype is kind:
+            return huber(input, target, float(delta), reduction)
         loss = cast_to(HuberOfTwo.apply(input, target, delta=float(delta)), kind)
     else:
         difference = input - target

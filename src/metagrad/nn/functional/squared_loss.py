@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
+from metagrad.kernels import summed
 from metagrad.kernels.quicker import exponential
+from metagrad.nn.functional.reduction import known, reduced
 from metagrad.ops.pointwise.activation import logistic_share
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.reduce.reduction import spread
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -32,6 +36,14 @@ def _huber(d: Array, delta: float) -> Array:
     size = np.abs(d)
     limited = np.minimum(size, delta)
     return limited * (size - limited * 0.5)
+
+
+def _huber_factors(d: Array, delta: float) -> tuple[Array, Array]:
+    """The same before the product; d is written over. A clip takes a third of the time of a minimum with a number."""
+    size = np.abs(d, out=d)
+    limited = np.clip(size, 0, delta)
+    size -= limited * 0.5
+    return limited, size
 
 
 class HuberOfTwo(Pointwise):
@@ -75,6 +87,56 @@ class LogisticLoss(Pointwise):
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved
         return grad * (logistic_share(1, x) - y), -grad * x if self.needs[1] else None
+
+
+class _Total(Function):
+    """y = Σ l / n of the losses l of two arrays, which are not written down;   the gradient of every l is ∂L/∂y / n."""
+
+    count: int
+    losses: ClassVar[Any]  # the op that makes each of them, whose backward serves this one too
+    loops = None
+
+    def backward(self, grad: Array) -> Any:
+        shape = self.saved[0].shape
+        return self.losses.backward(self, spread(grad / self.count, shape, tuple(range(len(shape)))))
+
+
+class TotalSquaredError(_Total):
+    """y = Σ (x − t)² / n."""
+
+    losses = SquaredError
+
+    def forward(self, x: Array, y: Array, count: int) -> Array:
+        self.save(x, y)
+        self.count = count
+        return summed.of_differences(lambda d: (d, d), x, y) / count
+
+
+class TotalHuber(_Total):
+    """y = Σ l / n of ``HuberOfTwo``."""
+
+    losses = HuberOfTwo
+
+    def forward(self, x: Array, y: Array, delta: float, count: int) -> Array:
+        self.save(x, y)
+        self.delta, self.count = delta, count
+        return summed.of_differences(lambda d: _huber_factors(d, delta), x, y) / count
+
+
+def squared_error(x: Tensor, y: Tensor, reduction: str) -> Tensor:
+    """The losses (x − y)² of tensors that are ``alike``, reduced."""
+    reduction = known(reduction)
+    if reduction != "none" and summed.fits(x.array, y.array):
+        return TotalSquaredError.apply(x, y, count=x.array.size if reduction == "mean" else 1)
+    return reduced(SquaredError.apply(x, y), reduction)
+
+
+def huber(x: Tensor, y: Tensor, delta: float, reduction: str) -> Tensor:
+    """Huber's losses of tensors that are ``alike``, reduced."""
+    reduction = known(reduction)
+    if reduction != "none" and summed.fits(x.array, y.array):
+        return TotalHuber.apply(x, y, delta=delta, count=x.array.size if reduction == "mean" else 1)
+    return reduced(HuberOfTwo.apply(x, y, delta=delta), reduction)
 
 
 def alike(x: Tensor, y: Tensor) -> bool:
