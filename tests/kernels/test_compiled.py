@@ -150,7 +150,11 @@ y = layer(x)
 arrays = [y.detach().numpy(), x.grad.numpy(), layer.weight.grad.numpy()]
 from metagrad.kernels.compiled import entries
 hits = sum(e.cache_hits for e in entries._alive if e.__name__.startswith("layer_norm_backward"))
-print(hits, hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest())
+print(hits, "numba.misc.cffiimpl" in sys.modules, hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest())
+import numba
+compiler.PATIENCE = 1e3
+own = numba.njit(lambda x: x.dot(x).sum())
+assert own(np.ones((3, 3))) == 27
 """
 
 
@@ -161,14 +165,14 @@ def run_apart(environment):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     hits, digest = done.stdout.rsplit(maxsplit=1)
-    return hits, digest, done.stderr
+    return hits.split(), digest, done.stderr
 
 
 def test_a_cold_and_a_warm_cache_give_the_same_bits(tmp_path):
     pytest.importorskip("numba")
     folder = {"NUMBA_CACHE_DIR": str(tmp_path)}
     (cold, first, said), (warm, second, nothing) = run_apart(folder), run_apart(folder)
-    assert (cold, warm) == ("0", "1")
+    assert (cold, warm) == (["0", "True"], ["1", "False"])  # what is kept is loaded without Numba's compiler
     assert first == second
     assert "compiles its kernels" in said and str(tmp_path) in said
     assert nothing == ""

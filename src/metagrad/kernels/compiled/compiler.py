@@ -91,6 +91,7 @@ def kept(make: Callable[..., Any], fastmath: set[str], **settings: Any) -> Calla
     def decorated(function: Callable[..., Any]) -> Any:
         folder = cache_folder()
         _announce()
+        _load_without_the_compiler()
         config: Any = numba.config
         before, config.CACHE_DIR = config.CACHE_DIR, folder or ""
         try:
@@ -201,6 +202,36 @@ def _digest() -> str:
 
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+@functools.cache
+def _load_without_the_compiler() -> None:
+    """Have Numba load what is kept here as it is.
+
+    Numba would first set up its compiler, 200 modules and 40 MB, which is needed only where something is to be compiled, and is
+    set up then. Of its set-up, machine code needs where the functions of Numba's runtime are. A Numba that is made otherwise
+    does as it is used to.
+    """
+    try:
+        from llvmlite.binding import add_symbol  # type: ignore[import-untyped]
+        from numba.core.caching import Cache
+        from numba.core.runtime._nrt_python import c_helpers
+
+        usual: Any = Cache.load_overload
+        Cache._load_overload, Cache._guard_against_spurious_io_errors  # noqa: B018
+        addresses = {name if name.startswith("_") else f"NRT_{name}": address for name, address in c_helpers.items()}
+    except (ImportError, AttributeError):
+        return
+
+    def load_overload(cache: Any, signature: Any, context: Any) -> Any:
+        if not cache.cache_path.startswith(cache_folder() or "\0"):  # a program's own
+            return usual(cache, signature, context)
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(signature, context)
+
+    for name, address in addresses.items():
+        add_symbol(name, address)
+    Cache.load_overload = load_overload  # type: ignore[method-assign]
 
 
 # ------------------------------------------------ what is said
