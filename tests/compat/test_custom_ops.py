@@ -1,6 +1,7 @@
 """Ops that a program defines by a schema: arguments by keyword alone, lists of tensors, vmap, and what opcheck finds."""
 
 import copy
+import importlib
 import inspect
 import itertools
 import math
@@ -489,3 +490,21 @@ def test_a_schema_says_what_its_arguments_are(lib):
     assert found == [
         ("x", "Tensor", False), ("k", "List[int]", False), ("s", "Optional[number]", False), ("d", "Optional[int]", True),
     ]  # fmt: skip
+
+
+def test_a_graph_names_its_parts_for_the_profiler(lib):
+    ops = getattr(lib.library, "ops", lib.ops).profiler
+
+    def f(x):
+        handle = ops._record_function_enter("a part")
+        y = x.relu()
+        ops._record_function_exit(handle)
+        return y
+
+    fx = importlib.import_module("torch.fx" if lib.__name__ == "torch" else "metagrad.compat.fx")
+    with lib.autograd.profiler.profile() as recorded:
+        f(lib.ones(2))
+        traced = fx.symbolic_trace(lambda x: ops._record_function_exit(x))
+    assert [e.count for e in recorded.key_averages() if e.key == "a part"] == [1]
+    assert "_record_function_exit(x)" in traced.code
+    assert not hasattr(ops, "another")

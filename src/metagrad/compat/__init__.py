@@ -37,6 +37,7 @@
 ``library.py``              ops that a program gives a name
 ``custom_ops.py``           one of them: its arguments, its gradient, what it does under ``vmap``
 ``op_schemas.py``          what an op takes and gives, as text and in a call
+``profiler_ops.py``        parts of a graph that are named for the profiler
 ``native_functions.py``     norms with their means and deviations
 ``onnx_symbolic.py``        what an older exporter of ONNX was taught
 ``own_names.py``            names of tensors here that a program's class of tensors has, too

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -348,6 +349,8 @@ class _Namespace:
     def __getattr__(self, op: str) -> Any:
         if op.startswith("__"):  # of an object that is being copied, which has no name yet
             raise AttributeError(op)
+        if self.name == "profiler":
+            importlib.import_module("metagrad.compat.profiler_ops")
         found = OpOverloadPacket.of.get(f"{self.name}::{op}")
         if found is not None:
             return found
