@@ -1,6 +1,7 @@
 """Gradients far from 0, at nan, and where an op stays where it is: PyTorch's, of the first and the second order."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 
@@ -74,3 +75,45 @@ def test_xlogy_at_0_and_infinity(lib, dtype):
     z.sum().backward()
     assert z.tolist() == [0] * 4 and not z.signbit().any() and x.grad.tolist()[:3] == [INF, 0, 0]
     assert str(y.grad.tolist()) == "[0.0, nan, -0.0, -0.0]"
+
+
+@both
+def test_variances_with_no_degree_of_freedom(lib):
+    lib = pytest.importorskip(lib)
+    for correction, expected in ((2, [-INF, INF]), (3, [2.0, -2.0]), (1, [-2.0, 2.0])):
+        x = lib.tensor([[1.0, 3.0]], requires_grad=True)
+        with pytest.warns(UserWarning) if correction > 1 else nullcontext():
+            lib.var(x, 1, correction=correction).sum().backward()
+        assert x.grad.tolist() == [expected]
+    x = lib.tensor([[1.0, 3.0]], requires_grad=True)
+    with pytest.warns(UserWarning):
+        lib.std(x, 1, correction=3).sum().backward()
+    assert x.grad.tolist() == [[0, 0]]
+
+
+@both
+def test_what_is_divided_by_0(lib):
+    lib = pytest.importorskip(lib)
+    for shape, dim in (((2, 3), 0), ((2, 3), 1), ((100, 400), 1)):
+        x = lib.zeros(shape, requires_grad=True)
+        lib.nn.functional.normalize(x, dim=dim, eps=0).sum().backward()
+        assert x.grad.isnan().all()
+    x = lib.tensor([[1.0, NAN], [1.0, 1e-40]])
+    assert str(lib.cdist(x, x[1:] * 0, 0).tolist()) == "[[nan], [2.0]]"
+    x = lib.tensor([INF, NAN, 0.0], requires_grad=True)
+    x[:, None].cumprod(1).sum().backward()
+    assert x.grad.tolist() == [1, 1, 1]
+
+
+@both
+@pytest.mark.parametrize("size", [300, 4096])
+def test_rows_of_one_number_are_0_when_normed(lib, size):
+    lib = pytest.importorskip(lib)
+    x = lib.tensor([17.3, -0.1] * 200)[:, None].expand(400, size).contiguous()
+    x[3, 5], x[4] = 20, 0
+    y = lib.nn.functional.layer_norm(x, (size,), bias=lib.ones(size))
+    x[3] = 17.3
+    assert (y[3] - 1).square().sum().item() == pytest.approx(size, rel=1e-2)
+    assert lib.cat([y[:3], y[4:]]).tolist() == [[1.0] * size] * 399
+    x = lib.tensor([17.3, -0.1] * 512).reshape(16, 64, 1).expand(16, 64, size).contiguous()
+    assert lib.nn.functional.group_norm(x, 64).abs().max() < 1e-10

@@ -19,6 +19,7 @@ from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, sums_by_loop, takes_loop, with_row
 
 Kept = tuple[Array, ...]
+_MANY = 1 << 14  # elements, among which a look at each row's variance is not seen
 
 
 def _filled(parameter: Array | None, value: float, x: Array) -> Array:
@@ -57,6 +58,12 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
 
     with np.errstate(all="ignore"):
         by_rows(work, x)
+    if x.size > _MANY and scale.max() ** 2 * eps > 0.5:  # rows of numbers so near that their mean's rounding is seen
+        near = np.flatnonzero((scale[:, 0] ** 2 * eps > 0.5) & (x[:, 0] != 0))
+        if near.size:
+            z[near], again = layer_norm(x[near] - x[near, :1], w, b, eps, keep)
+            for part, exact in zip((kept, scale), again, strict=False):
+                part[near] = exact
     return z, (kept, scale) if keep else ()
 
 
@@ -177,6 +184,10 @@ def moments(x: Array) -> tuple[Array, Array]:
         if not about_zero(squares[rows], mean[rows], x.shape[1]):
             d = x[rows] - mean[rows, None]
             squares[rows] = row_products(d, d)[:, 0]
+            if (squares[rows] < mean[rows] ** 2 * (x.shape[1] * compiled.NEAR)).any():  # the mean's rounding is seen
+                rest = row_sums(d)[:, 0] / x.shape[1]
+                mean[rows] += rest
+                squares[rows] -= rest * rest * x.shape[1]
 
     _by_loop_or_rows(compiled.moments, work, x, mean, squares, is_short=True)
     return mean, squares

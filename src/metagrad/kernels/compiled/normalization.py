@@ -6,8 +6,10 @@ from __future__ import annotations
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native, native_sums
+from metagrad.kernels.compiled.compiler import native, native_inlined, native_sums
 from metagrad.kernels.compiled.reductions import product_of, squares_of, sum_of
+
+NEAR = 2.0**-12  # of squared mean: variances below are of rows whose mean's rounding would be seen
 
 
 @native_sums
@@ -30,6 +32,27 @@ def _weighted_moments(g: Array, w: Array, x: Array, mean: Array) -> tuple[Array,
     return total, along
 
 
+@native_sums
+def _rest(x: Array, mean: Array) -> Array:
+    """Σⱼ (xⱼ − μ), which is 0 but for what the mean was rounded by."""
+    total = x.dtype.type(0)
+    for j in range(len(x)):
+        total += x[j] - mean
+    return total
+
+
+@native_inlined
+def _moments_of(x: Array) -> tuple[Array, Array]:
+    """μ and Σ (x − μ)²; where all x are near to each other, μ once more from their distances to it."""
+    m = x.dtype.type(len(x))
+    mean = sum_of(x) / m
+    squares = squares_of(x, mean)
+    if squares < mean * mean * m * x.dtype.type(NEAR):
+        mean += _rest(x, mean) / m
+        squares = squares_of(x, mean)
+    return mean, squares
+
+
 # ------------------------------------------------ a weight for each column: layer norm and RMS norm
 
 
@@ -44,8 +67,8 @@ def layer_norm(x: Array, z: Array, mean: Array, scale: Array, w: Array, b: Array
     """z = w (x − μ) r + b, r = (σ² + ε)^−½ of rows x (N, M); μ and r (N) are kept."""
     one, m = x.dtype.type(1), x.dtype.type(x.shape[1])
     for i in range(len(x)):
-        mean[i] = sum_of(x[i]) / m
-        scale[i] = one / np.sqrt(squares_of(x[i], mean[i]) / m + eps)
+        mean[i], squares = _moments_of(x[i])
+        scale[i] = one / np.sqrt(squares / m + eps)
         _scaled(x[i], mean[i], scale[i], w, b, z[i])
 
 
@@ -128,8 +151,8 @@ def group_norm(x: Array, z: Array, mean: Array, scale: Array, turns: Array, w: A
     one, m = x.dtype.type(1), x.dtype.type(x.shape[1] * x.shape[2])
     for n in range(len(x)):
         numbers = x[n].reshape(-1)
-        mean[n] = sum_of(numbers) / m
-        scale[n] = one / np.sqrt(squares_of(numbers, mean[n]) / m + eps)
+        mean[n], squares = _moments_of(numbers)
+        scale[n] = one / np.sqrt(squares / m + eps)
         for k in range(x.shape[1]):
             s, t = scale[n] * w[turns[n], k], b[turns[n], k]
             _scaled_row(x[n, k], mean[n], s, t, z[n, k])
@@ -157,8 +180,7 @@ def group_norm_backward(
 def moments(x: Array, mean: Array, squares: Array) -> None:
     """μ and Σ (x − μ)² of rows x (N, M)."""
     for i in range(len(x)):
-        mean[i] = sum_of(x[i]) / x.dtype.type(x.shape[1])
-        squares[i] = squares_of(x[i], mean[i])
+        mean[i], squares[i] = _moments_of(x[i])
 
 
 @native

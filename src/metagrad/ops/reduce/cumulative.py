@@ -112,6 +112,8 @@ class Cumprod(Function):
 
     def backward(self, grad: Array) -> Array:
         x, y = self.saved
+        if x.shape[self.axis] == 1:
+            return grad
         if not self.has_zeros:
             return _sums_from_the_end(grad * conj(y), self.axis) / conj(x)
         if not isinstance(grad, Variable):

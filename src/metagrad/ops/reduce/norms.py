@@ -53,7 +53,7 @@ class Norm(Function):
         zero = y == 0
         y = np.where(zero, 1, y)
         if self.p == 2 or self.alone and self.p != 1:
-            return np.where(zero, 0, grad / y) * x
+            return np.where(zero, grad * 0, grad / y) * x  # a gradient that is not finite is seen
         if self.p == 1 and unwrap(x).dtype.kind == "f":
             return grad * Sign.on(x)
         direction = (ComplexSign if unwrap(x).dtype.kind == "c" else Sign).on(x)

@@ -37,11 +37,11 @@ class Var(Function):
         """The variance, and the mean, which keeps its dimensions."""
         self.axis = axis
         n = math.prod([x.shape[d] for d in axis])
-        self.freedom = max(0.0, n - correction)
+        self.freedom = n - correction
         self.count = x.real.dtype.type(n)
         mean = reductions.sum(x, axis, True) / self.count
         squares = reductions.dropped(reductions.sum_of_deviations(x, axis, mean), axis, keepdim)
-        return in_order(squares / x.real.dtype.type(self.freedom)), mean
+        return in_order(squares / x.real.dtype.type(max(0.0, self.freedom))), mean
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -50,7 +50,7 @@ class Var(Function):
     def spread(self, grad: Array, x: Array) -> Array:
         """The gradient of x, given that of its variance."""
         d = x - np.sum(x, axis=self.axis, keepdims=True) / self.count
-        return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.nan)
+        return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.inf)
 
 
 @takes_out
