@@ -232,7 +232,7 @@ def test_a_temperature_is_not_expanded():
 
 def test_parameters_are_numbers_and_tensors():
     for bad in ([1.0, 2.0], "a", None):
-        with pytest.raises(ValueError, match="expected numbers and tensors"):
+        with pytest.raises(ValueError, match="Input arguments must all be instances of Number"):
             mg.distributions.Normal(bad, 1.0)
     for make, match in (
         (lambda: mg.distributions.Geometric(0.0), "positive"),

@@ -1,5 +1,7 @@
 """What losses, convolutions, pools and their kin say of what they do not take: words that programs look for."""
 
+import warnings
+
 import pytest
 
 import metagrad as mg
@@ -73,21 +75,123 @@ def cases(lib):
     ]  # fmt: skip
 
 
+def with_hook(lib, answer, before=False):
+    layer = lib.nn.Linear(2, 2)
+    register = layer.register_full_backward_pre_hook if before else layer.register_full_backward_hook
+    register(lambda *_: answer)
+    return lambda: layer(lib.ones(1, 2, requires_grad=True)).sum().backward()
+
+
+def cases_of_modules(lib):
+    F, t, ones, nn, of = lib.nn.functional, lib.tensor, lib.ones, lib.nn, lib.distributions
+    x, image, lazy, one, rnn = ones(2, 3), ones(1, 2, 4, 4), nn.LazyLinear(2), nn.Parameter(ones(2)), nn.utils.rnn
+    table = nn.ParameterDict()
+    return [
+        (with_hook(lib, (ones(7),)), "has changed the size of value"),
+        (with_hook(lib, (ones(7),), before=True), "has changed the size of value"),
+        (with_hook(lib, 5), "object of type 'int' has no len()"),
+        (lambda: nn.Sequential(nn.ReLU), "nn.modules.activation.ReLU is not a Module subclass"),
+        (lambda: nn.ModuleDict().update([5]), "ModuleDict update sequence element #0 should be Iterable; isint"),
+        (lambda: table.update([1]), "ParameterDict update sequence element #0 should be Iterable; isint"),
+        (lambda: table.update([(1, 2, 3)]), "ParameterDict update sequence element #0 has length 3; 2 is required"),
+        (lambda: table[1], "cannot be used as a key as it is not a string (type is 'int'). Open an issue on github"),
+        (lambda: lazy.weight + 1, "Attempted to use an uninitialized parameter in "),
+        (lambda: lazy.weight.shape, "Call `forward` to initialize the parameters before accessing their attributes."),
+        (lambda: lazy.share_memory(), "Can't share memory on an uninitialized parameter or buffer. Call `forward`"),
+        (lambda: nn.Parameter(t([1])), "Only Tensors of floating point and complex dtype can require gradients"),
+        (lambda: t([1], requires_grad=True), "Only Tensors of floating point and complex dtype can require gradients"),
+        (lambda: lib.optim.SGD([one], 0.1).load_state_dict({}), "'param_groups'"),
+        (lambda: rnn.pack_padded_sequence(x, 3), "'lengths' argument should be a 1D CPU int64 tensor, but got 0D cpu Long"),
+        (lambda: rnn.pack_padded_sequence(ones(3), [3]), "Dimension out of range (expected to be in range of [-1, 0], but got 1)"),
+        (lambda: rnn.pad_sequence([ones(2, 2), ones(3, 3)]), "The size of tensor a (2) must match the size of tensor b (3) at"),
+        (lambda: F.batch_norm(x, ones(3), ones(3), eps=-1.0), "batch_norm eps must be non-negative, but got -1.0"),
+        (lambda: F.group_norm(ones(2, 4), -1), "Expected num groups to be greater than 0, got -1"),
+        (lambda: F.group_norm(ones(2, 4), 0), "modulo by zero"),
+        (lambda: F.local_response_norm(image, 0), "kernel size should be greater than zero, but got kT: 0 kH: 1 kW: 1"),
+        (lambda: F.layer_norm(x, (3,), ones(3).double()), "mixed dtype (CPU): expect parameter to have scalar type of Float"),
+        (lambda: F.embedding_bag(t([0]), x, t([0]), per_sample_weights=ones(1).double(), mode="sum"), "to have the same type as"),
+        (lambda: F.interpolate(image, (3, 3.0)), "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int"),
+        (lambda: F.grid_sample(image, ones(1, 2, 2, 2).double(), align_corners=True), "expected scalar type Float but found Doub"),
+        (lambda: F.grid_sample(image.long(), ones(1, 2, 2, 2), align_corners=True), "not implemented for 'Long'"),
+        (lambda: of.Normal("a", 1.0), "Input arguments must all be instances of Number"),
+        (lambda: of.MultivariateNormal(t(1.0), lib.eye(2)), "loc must be at least one-dimensional."),
+        (lambda: of.MultivariateNormal(ones(2), ones(2)), "covariance_matrix must be at least two-dimensional, with optional l"),
+        (lambda: of.LowRankMultivariateNormal(ones(2), ones(3, 1), ones(2)), "must be a batch of matrices with shape 2 x m"),
+        (lambda: of.LowRankMultivariateNormal(ones(2), ones(2, 1), ones(1)), "cov_diag must be a batch of vectors with shape"),
+        (lambda: of.constraints.independent(of.constraints.real, -1), "reinterpreted_batch_ndims must be >= 0, got -1"),
+        (lambda: of.constraints.cat([of.constraints.real], lengths=[1, 2]), "lengths (2) must match cseq (1)"),
+    ]  # fmt: skip
+
+
 def said(call):
     with pytest.raises(Exception) as found:
         call()
     return found.value
 
 
-@pytest.mark.parametrize("place", range(len(cases(mg))))
+@pytest.mark.parametrize("place", range(len([*cases(mg), *cases_of_modules(mg)])))
 def test_an_error_of_a_layer_holds_the_words_that_programs_look_for(place):
-    call, words = cases(mg)[place]
+    call, words = [*cases(mg), *cases_of_modules(mg)][place]
     assert words in str(said(call))
 
 
 @pytest.mark.oracle
-def test_the_words_and_kinds_are_pytorchs(torch):
+@pytest.mark.parametrize("cases", [cases, cases_of_modules])
+def test_the_words_and_kinds_are_pytorchs(torch, cases):
     for (call, words), (own, _) in zip(cases(torch), cases(mg), strict=True):
         error = said(call)
         assert words in str(error), f"{words}: {error}"
         assert isinstance(said(own), type(error)), f"{words}: {type(error).__name__}"
+
+
+def warnings_of(lib):
+    F, nn, schedules = lib.nn.functional, lib.nn, lib.optim.lr_scheduler
+    one, optimizer = nn.Parameter(lib.ones(2)), lib.optim.SGD([nn.Parameter(lib.ones(2))], 0.1)
+    step = schedules.StepLR(optimizer, 1).step
+    return [
+        (
+            lambda: F.kl_div(lib.ones(2, 3), lib.ones(2, 3)),
+            "'mean' will be changed to behave the same as 'batchmean' in the next",
+        ),
+        (
+            lambda: F.dropout2d(lib.ones(2, 3)),
+            "a channel dimension, and an optional batch dimension (i.e. 3D or 4D inputs).",
+        ),
+        (lambda: F.dropout2d(lib.ones(2, 3, 4)), "please switch to using dropout1d instead."),
+        (lambda: nn.NLLLoss2d(), "Please use `NLLLoss` instead as a drop-in replacement and see "),
+        (
+            lambda: nn.Linear(1, 1).to(lib.complex64),
+            "are a new feature under active development whose design may change, and",
+        ),
+        (
+            lambda: nn.Linear(1, 1).state_dict({}),
+            "use kwargs instead. Refer to https://pytorch.org/docs/main/generated/torch",
+        ),
+        (
+            lambda: lib.optim.SGD([one, one], 0.1),
+            "in future, this will cause an error; see github.com/pytorch/pytorch/issues",
+        ),
+        (step, "In PyTorch 1.1.0 and later, you should call them in the opposite order: `optimizer.step()` before"),
+        (
+            lambda: (optimizer.step(), step(1)),
+            "During the deprecation, if epoch is different from None, the closed form is used",
+        ),
+    ]
+
+
+def texts(call):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        call()
+    return " ".join(str(w.message) for w in found)
+
+
+def test_warnings_have_the_whole_text():
+    for call, words in warnings_of(mg):
+        assert words in texts(call)
+
+
+@pytest.mark.oracle
+def test_the_texts_are_pytorchs(torch):
+    for call, words in warnings_of(torch):
+        assert words in texts(call)

@@ -290,6 +290,9 @@ class IndependentConstraint(Constraint):
         assert isinstance(base_constraint, Constraint), (
             f"base_constraint must be a Constraint, got {type(base_constraint).__name__}"
         )
+        assert reinterpreted_batch_ndims >= 0, (
+            f"reinterpreted_batch_ndims must be >= 0, got {reinterpreted_batch_ndims}"
+        )
         self.base_constraint, self.reinterpreted_batch_ndims = base_constraint, reinterpreted_batch_ndims
         self.is_discrete = base_constraint.is_discrete
         self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
@@ -319,6 +322,7 @@ class Cat(Constraint):
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> None:
         self.cseq, self.dim = _all_constraints(cseq), dim
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
+        assert len(self.lengths) == len(self.cseq), f"lengths ({len(self.lengths)}) must match cseq ({len(self.cseq)})"
         self.is_discrete = any(c.is_discrete for c in self.cseq)
         self.event_dim = max(c.event_dim for c in self.cseq)
 

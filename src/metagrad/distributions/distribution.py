@@ -50,7 +50,8 @@ class Distribution:
         if self._validate_args:
             if self.arg_constraints is Distribution.arg_constraints and not is_own(type(self).__module__):
                 warn(
-                    f"{type(self)} does not define `arg_constraints`: set arg_constraints = {{}}, or pass validate_args=False"
+                    f"{type(self)} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize the "
+                    "distribution with `validate_args=False` to turn off validation."
                 )
             for name in self._shown:
                 self._check_parameter(name)

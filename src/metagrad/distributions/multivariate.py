@@ -89,9 +89,11 @@ class MultivariateNormal(WithCovariance):
         validate_args: bool | None = None,
     ) -> None:
         given = given_matrix(covariance_matrix, precision_matrix, scale_tril)
-        if loc.dim() < 1 or given.dim() < 2:
-            raise ValueError("loc must be a vector and the matrix must have two dimensions, with batches before them")
         name = self._given = name_of_matrix(covariance_matrix, precision_matrix)
+        if loc.dim() < 1:
+            raise ValueError("loc must be at least one-dimensional.")
+        if given.dim() < 2:
+            raise ValueError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
         if self._validate_args if validate_args is None else validate_args:
             constraint = MultivariateNormal.arg_constraints[name]
             if not bool(constraint.check(given).all()):
@@ -151,13 +153,15 @@ class LowRankMultivariateNormal(Distribution):
     support = constraints.real_vector
 
     def __init__(self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None) -> None:
-        if loc.dim() < 1 or cov_factor.dim() < 2 or cov_diag.dim() < 1:
-            raise ValueError("loc and cov_diag must be vectors and cov_factor a matrix, with batches before them")
+        if loc.dim() < 1:
+            raise ValueError("loc must be at least one-dimensional.")
         n = loc.shape[-1]
-        if cov_factor.shape[-2] != n or cov_diag.shape[-1] != n:
-            raise ValueError(
-                f"cov_factor must have {n} rows and cov_diag {n} elements, got {cov_factor.shape}, {cov_diag.shape}"
-            )
+        if cov_factor.dim() < 2:
+            raise ValueError("cov_factor must be at least two-dimensional, with optional leading batch dimensions")
+        if cov_factor.shape[-2] != n:
+            raise ValueError(f"cov_factor must be a batch of matrices with shape {n} x m")
+        if tuple(cov_diag.shape[-1:]) != (n,):
+            raise ValueError(f"cov_diag must be a batch of vectors with shape {loc.shape[-1:]}")
         batch = broadcasting.broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
         self.loc, self.cov_diag = loc.expand((*batch, n)), cov_diag.expand((*batch, n))
         self.cov_factor = cov_factor.expand((*batch, *cov_factor.shape[-2:]))

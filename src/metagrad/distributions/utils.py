@@ -35,7 +35,10 @@ def broadcast_all(*values: Tensor | float) -> tuple[Tensor, ...]:
     """
     for value in values:
         if not isinstance(value, (Tensor, AnyNumber)):
-            raise ValueError(f"expected numbers and tensors, got {type(value).__name__}: make a tensor of it")
+            raise ValueError(
+                "Input arguments must all be instances of Number, metagrad.Tensor or objects implementing __torch_function__, got "
+                f"{type(value).__name__}: make a tensor of it"
+            )
     known = [v for v in values if isinstance(v, Tensor)]
     kind, device = (known[0].dtype, known[0].device) if known else (get_default_dtype(), None)
     tensors = [v if isinstance(v, Tensor) else from_data.tensor(v, dtype=kind, device=device) for v in values]

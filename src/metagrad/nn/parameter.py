@@ -11,6 +11,7 @@ from metagrad.base.naming import is_own
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.ops.create.creation import empty
 from metagrad.ops.create.from_data import tensor
+from metagrad.ops.dtype_checks import need_differentiable
 from metagrad.tensors.copies import copied_array
 from metagrad.tensors.tensor import Tensor
 
@@ -47,6 +48,8 @@ class Parameter(Tensor, metaclass=_ParameterType):
             self._counter = given._counter
         elif not isinstance(given, Variable):
             in_this_mode(self)
+        if requires_grad is True:
+            need_differentiable(self.dtype)
         self.requires_grad = requires_grad
         if own:
             self._is_param = True
@@ -123,8 +126,9 @@ class UninitializedTensorMixin:
     def array(self) -> Any:
         """What every op asks for. Raises ValueError: there are no numbers yet."""
         raise ValueError(
-            "Attempted to use an uninitialized parameter, or buffer: it gets its shape when the lazy layer that it belongs to is "
-            "first called, so call that once, with an input as it will come, before you compute with its parameters"
+            f"Attempted to use an uninitialized {self._what} in an op. This error happens when you are using a `LazyModule` or "
+            f"explicitly manipulating `{type(self).__name__}` objects. When using LazyModules Call `forward` with a dummy batch to "
+            "initialize the parameters before calling functions of them"
         )
 
     @array.setter
@@ -135,8 +139,9 @@ class UninitializedTensorMixin:
     def shape(self) -> Any:
         """Raises RuntimeError: it is not known."""
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer: it comes with the lazy layer's first call. A state "
-            "with such parameters fits only layers that are as lazy"
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` "
+            "when trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters "
+            "before accessing their attributes."
         )
 
     @property
@@ -172,7 +177,10 @@ class UninitializedTensorMixin:
 
     def share_memory_(self) -> None:
         """Raises RuntimeError: there is no memory yet."""
-        raise RuntimeError(f"Can't share memory of an uninitialized {self._what}: call the lazy layer once before that")
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters before "
+            "calling `module.share_memory()`."
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         memo[id(self)] = copied = _uninitialized(type(self), self.requires_grad, self.device, self.dtype)

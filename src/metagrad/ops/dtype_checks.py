@@ -99,6 +99,20 @@ def need_castable(result: dtypes.dtype, kept: dtypes.dtype) -> None:
         )
 
 
+def need_differentiable(dtype: dtypes.dtype) -> None:
+    """Raise RuntimeError for numbers that have no gradients.
+
+    >>> import metagrad
+    >>> need_differentiable(metagrad.int64)
+    Traceback (most recent call last):
+    RuntimeError: Only Tensors of floating point and complex dtype can require gradients, got metagrad.int64: use .float()
+    """
+    if dtype.category < 2:
+        raise RuntimeError(
+            f"Only Tensors of floating point and complex dtype can require gradients, got {dtype}: use .float()"
+        )
+
+
 def need_no_narrowing(function: str, given: dtypes.dtype, asked: dtypes.dtype) -> None:
     """Raise RuntimeError unless floating-point or complex numbers fit into the dtype that they are to be converted to.
 

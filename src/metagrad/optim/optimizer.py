@@ -109,8 +109,8 @@ class Optimizer(Hooks):
             group.setdefault(name, default)
         if len({id(p) for p in params}) != len(params):
             warn(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; each is "
-                "stepped as often as it occurs",
+                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; see "
+                "github.com/pytorch/pytorch/issues/40967 for more information",
             )
         for other in self.param_groups:
             if ("param_names" in group) != ("param_names" in other):

@@ -42,13 +42,12 @@ def unpacked(
 ) -> tuple[State, Groups]:
     """The state and the groups that a saved state describes, for the parameters of ``groups``; all of it is copied.
 
-    Raises ValueError if it is the state of other groups. Settings that it lacks are taken from ``defaults``.
+    Raises KeyError if it is no state, and ValueError if it is that of other groups. Settings that it lacks are taken from
+    ``defaults``.
     """
-    for part in ("state", "param_groups"):
+    for part in ("param_groups", "state"):
         if part not in saved:
-            raise ValueError(
-                f"this is not an optimizer's state_dict: {part!r} is missing, its keys are {list(saved)[:5]}"
-            )
+            raise KeyError(part)
     theirs = saved["param_groups"]
     if len(theirs) != len(groups):
         raise ValueError(

@@ -125,7 +125,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, one_m
             )
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise RuntimeError(
-            f"scaled_dot_product_attention: query (*, L, E), key (*, S, E) and value (*, S, V) do not fit: got "
+            f"scaled_dot_product_attention: query (*, L, E), key (*, S, E) and value (*, S, V) do not fit, got "
             f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
         )
     if mask is not None:

@@ -116,13 +116,15 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
     _check(p)
     ndim = input.array.ndim
     batched = ndim == 5 if axes == 3 else ndim != axes + 1  # as PyTorch takes what is of another number of dimensions
-    if ndim + (axes == 3) < 2 and training and p:
-        raise RuntimeError(f"{name}: Feature dropout requires at least 2 dimensions in the input, got {ndim}")
     if ndim not in (axes + 1, axes + 2):
         warn(
             f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future release. "
-            "To retain the behavior and silence this warning, please use dropout instead.",
+            f"To retain the behavior and silence this warning, please use dropout instead. Note that {name} exists to provide "
+            f"channel-wise dropout on inputs with {axes} spatial dimensions, a channel dimension, and an optional batch dimension "
+            f"(i.e. {axes + 1}D or {axes + 2}D inputs).",
         )
+    if ndim + (axes == 3) < 2 and training and p:
+        raise RuntimeError(f"{name}: Feature dropout requires at least 2 dimensions in the input, got {ndim}")
     if not training or p == 0:
         return input
     if p < 1:  # else nothing is scaled
@@ -154,7 +156,9 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     if input.array.ndim == 3:  # PyTorch takes it for a batch
         warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input is "
-            "interpreted as shape (N, C, L): use dropout1d for that, or unsqueeze(0) a single image",
+            "interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future release to "
+            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise dropout "
+            "behavior, please switch to using dropout1d instead.",
             UserWarning,
         )
         return _of_channels("dropout2d", input, 1, p, training, inplace)

@@ -18,7 +18,7 @@ from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.embedding import Lookup, embedding, tokens_of
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.scatter_reduce import index_reduce
-from metagrad.ops.operands import in_single, need_one_dtype
+from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -68,7 +68,11 @@ def embedding_bag(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same "
             f"shape as the input ({input.shape})"
         )
-    need_one_dtype("embedding_bag", weight, per_sample_weights)
+    if per_sample_weights is not None and per_sample_weights.dtype != weight.dtype:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 'per_sample_weights'; but "
+            f"type {weight.type()} does not equal {per_sample_weights.type()}"
+        )
     refuse("embedding_bag", weight, "biuc")
     names, bag_of, bags = _bags(input, offsets, include_last_offset)
     v = weight.array.shape[0]

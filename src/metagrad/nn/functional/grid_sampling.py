@@ -12,10 +12,12 @@ import numpy as np
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.nn.functional.interpolation_taps import cubic_weights
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import in_single
@@ -145,7 +147,7 @@ def grid_sample(
     align = bool(align_corners)
     axes = input.array.ndim - 2
     shape = tuple(grid.shape)
-    if axes in (2, 3) and len(shape) == axes + 2 and shape[-1] != axes:
+    if axes > 0 and len(shape) == axes + 2 and shape[-1] != axes:
         raise RuntimeError(
             f"grid_sampler(): expected grid to have size {axes} in last dimension, but got grid with sizes {list(shape)}"
         )
@@ -161,9 +163,10 @@ def grid_sample(
         )
     if mode == "bicubic" and axes != 2:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
-    if input.dtype != grid.dtype or input.dtype.category != 2:
+    refuse(f"grid_sampler_{axes}d_cpu", input, "biuc")
+    if input.dtype != grid.dtype:
         raise RuntimeError(
-            f"grid_sampler(): expected input and grid of one floating-point dtype, found {input.dtype} and {grid.dtype}"
+            f"grid_sampler(): expected scalar type {scalar_name(input.dtype)} but found {scalar_name(grid.dtype)} for the grid"
         )
     extents = tuple(input.shape[2:])
     if 0 in extents:

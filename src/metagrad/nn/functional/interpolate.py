@@ -162,9 +162,12 @@ def _sizes(
         if recompute:
             raise ValueError("interpolate: recompute_scale_factor is not meaningful with an explicit size.")
         if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in each):
-            raise TypeError(f"interpolate: expected size to be an int or a tuple of ints, got {size!r}")
+            raise TypeError(
+                "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size with types "
+                f"{[type(n) for n in each]}"
+            )
         return [int(n) for n in each], [None] * len(each)
-    if any(isinstance(s, bool) or not isinstance(s, (int, float)) for s in each):
+    if not all(isinstance(s, (int, float)) for s in each):
         raise TypeError(f"interpolate: expected scale_factor to be a number or a tuple of numbers, got {scale!r}")
     sizes = [math.floor(float(n) * s) for n, s in zip(extents, each, strict=True)]
     return sizes, [None] * len(each) if recompute else [float(s) for s in each]

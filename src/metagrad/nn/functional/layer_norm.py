@@ -104,8 +104,8 @@ def check_parameters(name: str, input: Tensor, *parameters: Tensor | None) -> No
     if kinds and kinds != {input.dtype} and not (input.dtype.itemsize == 2 and kinds == {dtypes.float32}):
         got = " and ".join(sorted(kind.name for kind in kinds))
         raise RuntimeError(
-            f"{name}: expected parameters of the input's dtype, {input.dtype.name}, or beside one of 16 bits all of them float32, "
-            f"got {got}: convert one side with .to()"
+            f"{name}: mixed dtype (CPU): expect parameter to have scalar type of Float, beside 16 bits, or that of the input, "
+            f"{input.dtype}, got {got}: convert one side with .to()"
         )
 
 

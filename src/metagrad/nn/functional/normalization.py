@@ -166,6 +166,8 @@ def batch_norm(
         raise ValueError(f"batch_norm: expected an input (N, C, *), got shape {tuple(input.shape)}")
     if training and eps <= 0:
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
+    if eps < 0:
+        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
     _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     wanted = suggested(input.array)
     if wanted is not None and training:  # rows of channels
@@ -256,7 +258,9 @@ def group_norm(
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.array.ndim}")
     channels = input.array.shape[1]
     refuse("group_norm", input, "biuc")
-    if num_groups <= 0 or channels % num_groups:
+    if num_groups < 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if channels % num_groups:
         raise RuntimeError(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} "
             f"and num_groups={num_groups}"
@@ -291,6 +295,11 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     """
     if input.array.ndim < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.array.ndim} dimensions)")
+    if size <= 0:
+        axes = "T" * (input.array.ndim > 3) + "HW"
+        raise RuntimeError(
+            f"kernel size should be greater than zero, but got {' '.join(f'k{a}: {size if a == axes[0] else 1}' for a in axes)}"
+        )
     if not input.array.size:
         return input
     squares = input.square().transpose(1, -1)

@@ -229,7 +229,7 @@ class ModuleDict(Module):
         pairs: Iterable[Any] = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
         for i, pair in enumerate(pairs):
             if not isinstance(pair, Iterable):
-                raise TypeError(f"ModuleDict update sequence element #{i} should be Iterable; is {type(pair).__name__}")
+                raise TypeError(f"ModuleDict update sequence element #{i} should be Iterable; is{type(pair).__name__}")
             if len(tuple(pair)) != 2:
                 raise ValueError(
                     f"ModuleDict update sequence element #{i} has length {len(tuple(pair))}; 2 is required"

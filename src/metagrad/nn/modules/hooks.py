@@ -298,7 +298,8 @@ class _BackwardHooks:
         if self.after and not self.inputs.carrying:
             warn(
                 "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs require "
-                "gradients."
+                "gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module."
+                "register_full_backward_hook for more details."
             )
             self._call_after((None,) * len(self.inputs.kinds))
         return self.outputs.gathered(outputs, grads)
@@ -322,6 +323,15 @@ def _replaced(given: Any, by_default: tuple[Any, ...], what: str) -> tuple[Any, 
     given = given if isinstance(given, tuple) else (given,)
     if len(given) != len(by_default):
         raise RuntimeError(f"Backward {what}, got {len(given)}, but expected {len(by_default)}")
+    for new, old in zip(given, by_default, strict=True):
+        if new is not None and not isinstance(new, Variable):
+            raise TypeError(
+                f"object of type '{type(new).__name__}' has no len(): the hook of a module returned no gradients"
+            )
+        if new is not None and old is not None and new.array.shape != old.array.shape:
+            raise RuntimeError(
+                f"hook 'hook' has changed the size of value: the gradient was of {old.shape}, and is of {new.shape}"
+            )
     return given
 
 

@@ -196,7 +196,7 @@ class Module(Hooked, Placement, StateKeeper):
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under a name. Raises TypeError for what is no module."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            raise TypeError(f"{type_name(module)} is not a Module subclass")
         self._check_name(name, "module", self.__dict__.get("_modules", {}))
         self._modules[name] = registered(self, "module", name, module)
 

@@ -72,7 +72,7 @@ class ParameterList(Module):
 
     def extend(self, values: Iterable[Any]) -> Self:
         """Add parameters at the end. Raises TypeError for what is no collection of them, a single tensor too."""
-        if not isinstance(values, Iterable) or isinstance(values, str | Tensor):
+        if not isinstance(values, Iterable) or isinstance(values, Tensor):
             raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in list(values):
             self.append(value)
@@ -84,6 +84,16 @@ class ParameterList(Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Raises RuntimeError: there is nothing to compute."""
         raise RuntimeError("ParameterList should not be called.")
+
+
+def _name(key: Any) -> str:
+    """A key that can be the name of an attribute. Raises TypeError for any other."""
+    if not isinstance(key, str):
+        raise TypeError(
+            f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}'). Open an "
+            "issue on github if you need non-string keys."
+        )
+    return key
 
 
 class ParameterDict(Module):
@@ -106,13 +116,10 @@ class ParameterDict(Module):
             self.update(parameters)
 
     def __getitem__(self, key: str) -> Any:
-        return getattr(self, key)
+        return getattr(self, _name(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str):
-            raise TypeError(
-                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')"
-            )
+        _name(key)
         self._keys[key] = None
         setattr(
             self, key, Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
@@ -201,7 +208,7 @@ class ParameterDict(Module):
     def update(self, parameters: Any) -> None:
         """Add parameters, or put others in their place: from a mapping, or from pairs of a name and a parameter.
 
-        Raises TypeError for anything else.
+        Raises TypeError or ValueError for anything else.
         """
         if not isinstance(parameters, Iterable):
             raise TypeError(
@@ -210,8 +217,14 @@ class ParameterDict(Module):
         pairs = parameters.items() if hasattr(parameters, "items") else parameters
         if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
             pairs = sorted(pairs)  # as in PyTorch, where this decides the order of the optimizer's parameters
-        for key, value in pairs:
-            self[key] = value
+        for i, pair in enumerate(pairs):
+            if not isinstance(pair, Iterable):
+                raise TypeError(
+                    f"ParameterDict update sequence element #{i} should be Iterable; is{type(pair).__name__}"
+                )
+            if len(pair := tuple(pair)) != 2:
+                raise ValueError(f"ParameterDict update sequence element #{i} has length {len(pair)}; 2 is required")
+            self[pair[0]] = pair[1]
 
     def extra_repr(self) -> str:
         """Each parameter's kind and size, as they are printed."""

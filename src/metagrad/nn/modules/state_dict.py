@@ -40,7 +40,11 @@ class StateKeeper(NoExtra):
     def state_dict(self: Any, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """Dotted names to parameters and persistent buffers, detached but sharing memory (with ``keep_vars`` themselves)."""
         if args:  # the form of old programs
-            warn("Positional args are being deprecated, use kwargs instead.", FutureWarning)
+            warn(
+                "Positional args are being deprecated, use kwargs instead. Refer to https://pytorch.org/docs/main/generated/"
+                "torch.nn.Module.html#torch.nn.Module.state_dict for details.",
+                FutureWarning,
+            )
             destination, prefix, keep_vars = args + (destination, prefix, keep_vars)[len(args) :]
         if destination is None:
             destination = OrderedDict()
@@ -142,7 +146,8 @@ class StateKeeper(NoExtra):
         """The same for a hook that may return another state."""
         if getattr(hook, "_from_public_api", False):
             raise RuntimeError(
-                "Cannot register the same function as the state dict post hook that was registered publicly"
+                "Cannot register the same function as the state dict post hook that was previously registered via "
+                "register_state_dict_post_hook"
             )
         return self._state_hook("_state_dict_hooks", hook)
 

@@ -38,7 +38,7 @@ _single, _pair, _triple, _quadruple = (_ntuple(count) for count in (1, 2, 3, 4))
 
 
 def type_name(value: Any) -> str:
-    """What messages call the type of a value, a tensor's by its number type.
+    """What messages call a class, or the type of a value, a tensor's by its number type.
 
     >>> from metagrad import ones
     >>> type_name(3), type_name(ones(1).double()).split(".")[-1]
@@ -46,5 +46,5 @@ def type_name(value: Any) -> str:
     """
     if isinstance(value, Variable):
         return str(value.type())  # type: ignore[attr-defined]
-    kind = type(value)
+    kind = value if isinstance(value, type) else type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -18,6 +18,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.device import move
 from metagrad.base.typing import DeviceLike
+from metagrad.ops.arguments import no_dimension
 from metagrad.ops.create.creation import full
 from metagrad.ops.index.indexing import Gather, Put
 from metagrad.ops.shape.joining import Cat, stack
@@ -141,13 +142,14 @@ def pack_padded_sequence(
     >>> packed.data, packed.batch_sizes
     (tensor([1, 4, 2, 5, 3]), tensor([2, 2, 1]))
     """
-    given = lengths.detach().cpu().array if isinstance(lengths, Tensor) else list(lengths)
-    counts = np.asarray(given, np.int64)
-    if counts.ndim > 1:
-        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {counts.ndim}D")
+    counts = np.asarray(lengths.detach().cpu().array if isinstance(lengths, Tensor) else lengths, np.int64)
+    if counts.ndim != 1:
+        raise RuntimeError(
+            f"'lengths' argument should be a 1D CPU int64 tensor, but got {counts.ndim}D cpu Long tensor"
+        )
     time_dim, batch_dim = (1, 0) if batch_first else (0, 1)
     if input.ndim < 2:
-        raise RuntimeError(f"pack_padded_sequence: expected (T, B, *) or (B, T, *), got shape {tuple(input.shape)}")
+        raise no_dimension(1, input.ndim)
     steps, batch = input.shape[time_dim], input.shape[batch_dim]
     if counts.shape != (batch,):
         raise RuntimeError(
@@ -262,8 +264,14 @@ def pad_sequence(
         )
     if padding_side not in ("left", "right"):
         raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
-    features = {tuple(s.shape[1:]) for s in given}
-    if any(s.ndim == 0 for s in given) or len(features) > 1:
+    first = tuple(given[0].shape[1:])
+    for s in given:
+        for d, (m, n) in enumerate(zip(first, s.shape[1:], strict=False), 1):
+            if m != n:
+                raise RuntimeError(
+                    f"pad_sequence: The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension {d}"
+                )
+    if any(s.ndim == 0 for s in given) or any(s.ndim != len(first) + 1 for s in given):
         raise RuntimeError(
             "pad_sequence: the sequences must agree in all dimensions but the first, got shapes "
             + ", ".join(str(tuple(s.shape)) for s in given[:8])
@@ -299,7 +307,7 @@ def unpad_sequence(
     """The sequences of a padded batch, each in its own length."""
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
     counts = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
-    return [row[:n] for row, n in zip(rows, counts, strict=True)]
+    return [row[:n].contiguous() for row, n in zip(rows, counts, strict=True)]
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:

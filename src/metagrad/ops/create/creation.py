@@ -19,6 +19,7 @@ from metagrad.base.meta import made as made_of
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels import copying
 from metagrad.ops.arguments import shape_of
+from metagrad.ops.dtype_checks import need_differentiable
 from metagrad.ops.fitting import fitting
 from metagrad.ops.out import Rule, store
 
@@ -47,6 +48,8 @@ def finished(
     if requires_grad is not False:
         if requires_grad is not True and requires_grad is not None:
             raise TypeError(f"argument 'requires_grad' must be True or False, got {requires_grad!r:.60}")
+        if requires_grad:
+            need_differentiable(out.dtype)
         out.requires_grad = bool(requires_grad)
     return out
 

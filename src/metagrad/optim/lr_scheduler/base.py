@@ -80,17 +80,20 @@ class LRScheduler:
     def _warn_of_order(self) -> None:
         """What is said where the optimizer has not stepped, or cannot be asked, for its step is another now."""
         if vars(self.optimizer).get("step") is not self.optimizer._scheduled_step:
-            problem = "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization."
+            problem = (
+                "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. Please, make sure "
+                "to call `optimizer.step()` before `lr_scheduler.step()`."
+            )
         elif self.optimizer._stepped is False:
             problem = (
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first value of the learning rate "
-                "schedule is skipped."
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should call "
+                "them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this will result in "
+                "PyTorch skipping the first value of the learning rate schedule."
             )
         else:
             return
         warn(
-            f"{problem} Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. See more details at "
-            "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
+            f"{problem} See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
             UserWarning,
         )
 
@@ -150,7 +153,9 @@ def check_optimizer(optimizer: Any) -> Optimizer:
 
 EPOCH_DEPRECATION_WARNING = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
-    "`scheduler.step()` to step the scheduler: it goes to the next epoch."
+    "`scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the closed form is "
+    "used instead of the new chainable form, where available. Please open an issue if you are unable to replicate your use case: "
+    "https://github.com/pytorch/pytorch/issues/new/choose."
 )
 
 
