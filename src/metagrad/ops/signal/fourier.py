@@ -34,8 +34,8 @@ class Transform(Function):
 
     def forward(self, x: Array, axes: Axes, back: bool, scale: float, as_it_lies: bool = False) -> Array:
         self.settings = {"axes": axes, "back": not back, "scale": scale}
-        out = None if as_it_lies else _memory(x, x.shape, axes, len(axes))
-        y = np.fft.ifftn(x, axes=axes, norm="forward", out=out) if back else np.fft.fftn(x, axes=axes, out=out)
+        out = {} if as_it_lies else _memory(x, x.shape, axes, len(axes))
+        y = np.fft.ifftn(x, axes=axes, norm="forward", **out) if back else np.fft.fftn(x, axes=axes, **out)
         return _scaled(y, scale)
 
     def backward(self, grad: Array) -> Array:
@@ -51,7 +51,7 @@ class HalfSpectrum(Function):
         self.shape_in, self.axis, self.scale = x.shape, axis, scale
         shape = (*x.shape[:axis], x.shape[axis] // 2 + 1, *x.shape[axis + 1 :])
         out = _memory(x, shape, (*before, axis), len(before))
-        return _scaled(np.fft.rfft(x, axis=axis, out=out), scale)
+        return _scaled(np.fft.rfft(x, axis=axis, **out), scale)
 
     def backward(self, grad: Array) -> Array:
         half = (*[slice(None)] * self.axis, slice(0, grad.shape[self.axis]))
@@ -72,28 +72,28 @@ class FromHalf(Function):
         weights[1 : kept - (n % 2 == 0)] = 2
         self.weights = weights
         out = _memory(x, (*x.shape[:axis], n, *x.shape[axis + 1 :]), (axis,), 0, real=True)
-        return _scaled(np.fft.irfft(x, n, axis=axis, norm="forward", out=out), scale)
+        return _scaled(np.fft.irfft(x, n, axis=axis, norm="forward", **out), scale)
 
     def backward(self, grad: Array) -> Array:
         return HalfSpectrum.on(grad, axis=self.axis, scale=self.scale) * self.weights
 
 
-def _memory(x: Array, shape: Axes, axes: Axes, sorts: int, real: bool = False) -> Array | None:
+def _memory(x: Array, shape: Axes, axes: Axes, sorts: int, real: bool = False) -> dict[str, Array]:
     """Where a transform lies, in PyTorch's order: its axes innermost, the first few of them and all others as in x.
 
-    None where NumPy finds that order by itself.
+    As an argument, of which there is none where NumPy finds that order by itself, and for arrays of other libraries.
     """
     if x.__class__ is not np.ndarray or x.ndim == 1:
-        return None
+        return {}
     front = x.ndim - len(axes)
     if x.flags.c_contiguous and axes == tuple(range(front, x.ndim)):
-        return None
+        return {}
     steps = steps_of(x)
     others = [d for d in range(x.ndim) if d not in axes]
     order = [*(sorted(part, key=lambda d: -steps[d]) for part in (others, axes[:sorts])), axes[sorts:]]
     flat = tuple([d for part in order for d in part])
     dtype = x.real.dtype if real else np.result_type(x.dtype, np.complex64)
-    return np.empty([shape[d] for d in flat], dtype).transpose(inverse(flat))
+    return {"out": np.empty([shape[d] for d in flat], dtype).transpose(inverse(flat))}
 
 
 def _scaled(x: Array, scale: float) -> Array:
