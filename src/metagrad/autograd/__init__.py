@@ -15,6 +15,7 @@
 ``forward.py``       forward mode: the tangent of each result
 ``forward_ad.py``    dual tensors: forward mode as ``autograd.forward_ad`` has it
 ``views.py``         shared memory and in-place writes
+``mirrors.py``       conjugated and negated views: two memories that follow each other
 ``hooks.py``         functions that gradients pass through
 ``node.py``          a node as it is seen from outside
 ``node_names.py``    what PyTorch calls the nodes whose ops have other names here

@@ -57,6 +57,9 @@ OWN_FUNCTION = (
 # Tensors marked as conjugated or negated, by their number: PyTorch puts both off, and tells by a bit; here they are done at once.
 conjugated, negated = dict[int, Any](), dict[int, Any]()
 
+# What follows a memory that is written to, by the memory's number: the conjugated and negated, see ``mirrors.py``.
+mirrors: dict[int, list[Any]] = {}
+
 
 class View:
     """How a tensor is a view: of which base, by which path, and the version for which its node was made.
@@ -110,7 +113,7 @@ class View:
                 for op, params in self.path:
                     again = op.apply(again, **params)
             view._grad_fn, view._requires_grad = again._grad_fn, True
-            if again._grad_fn is not base._grad_fn:
+            if again._grad_fn is not base._grad_fn and not any(op.computes for op, _ in self.path):
                 again._grad_fn.__dict__["_known_as"] = "AsStrided"
 
 
@@ -131,14 +134,14 @@ class ViewFunction(Function):
             except (TypeError, ValueError, IndexError, MemoryError):
                 out = super().apply(*inputs, **params)  # which puts the error into words
         if shares_memory(out.array, x.array):
-            _mark_view(out, x, (cls, params))
+            mark_view(out, x, (cls, params))
         return out
 
 
 def unrecorded_view(x: Any, array: Array, op: type[Function], params: dict[str, Any]) -> Any:
     """A tensor for a view of x's array, of which nobody must hear: what ``op`` makes of x with these parameters."""
     out = wrap(array)
-    _mark_view(out, x, (op, params))
+    mark_view(out, x, (op, params))
     return out
 
 
@@ -152,7 +155,8 @@ def is_followed(x: Variable) -> bool:
     return bool(mode.levels or observers_of_ops) or mode.inference or x.array.__class__ is not np.ndarray
 
 
-def _mark_view(out: Any, of: Any, step: Step) -> None:
+def mark_view(out: Any, of: Any, step: Step) -> None:
+    """Remember on a tensor that it is the view of another to which this step leads."""
     counter = out._counter = of._counter
     if opened:
         shares(out, of)
@@ -188,7 +192,7 @@ def inherit(view: Any, of: Any) -> None:
 def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[Any]) -> tuple[Any, ...]:
     """The pieces of ``x``, results of one op, marked as views: piece i is what ``op`` makes of x with index i."""
     for number, (piece, index) in enumerate(zip(pieces, indices, strict=True)):
-        _mark_view(piece, x, (op, {"index": index}))
+        mark_view(piece, x, (op, {"index": index}))
         if piece._view is not None:
             piece._view.guard, piece._view.number = piece._view.guard or SEVERAL, number
     return pieces
@@ -217,6 +221,12 @@ def shares_memory(view: Array, of: Array) -> bool:
     return owner is not None and (owner is of or owner is of.base)
 
 
+def memory_of(array: Array) -> Array:
+    """The array that owns the memory another shows."""
+    owner = array.base
+    return owner if isinstance(owner, np.ndarray) else array
+
+
 def walk(path: tuple[Step, ...], x: Any) -> Any:
     """The view of ``x``, an array or a tensor, at the end of a path."""
     for op, params in path:
@@ -226,6 +236,7 @@ def walk(path: tuple[Step, ...], x: Any) -> Any:
 
 def cleared(x: Any, path: tuple[Step, ...]) -> Any:
     """``x``, in order in memory, with zeros written into the region at the end of ``path``."""
+    path = tuple([step for step in path if not step[0].computes])  # for what is conjugated or negated, zero is zero
     region = walk(path, x)
     if shares_memory(unwrap(region), unwrap(x)):
         made_writable(unwrap(region))  # beneath an expand it is read-only, though none of its elements repeats
@@ -370,8 +381,12 @@ def check_writable(target: Any) -> None:
 
 
 def bump(target: Any) -> None:
-    """Count an in-place write, so that whoever saved the old values notices."""
+    """Count an in-place write, so that whoever saved the old values notices, and mirrors follow."""
     target._counter[0] += 1
+    if mirrors:
+        memory = memory_of(target.array)
+        for mirror in mirrors.get(id(memory), ()):
+            mirror.reflect(memory)
 
 
 def _keep_overwritten(node: Function, target: Any) -> None:

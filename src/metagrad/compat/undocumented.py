@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from metagrad.autograd.mirrors import mirror
 from metagrad.autograd.mode import no_grad
-from metagrad.autograd.views import inherit, mark, negated
+from metagrad.autograd.views import negated
 from metagrad.base.dtypes import bool_, dtype
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.typing import Number, Operand
@@ -22,6 +23,7 @@ from metagrad.ops.index.embedding import embedding as _embedding
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.linalg.misfits import removed
 from metagrad.ops.linalg.norms import matrix_norm
+from metagrad.ops.pointwise.arithmetic import Neg
 from metagrad.ops.pointwise.complex_numbers import view_as_complex, view_as_real
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.tensors.tensor import Tensor
@@ -91,15 +93,13 @@ def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type
 
 
 def _neg_view(input: Tensor) -> Tensor:
-    """−x, marked for ``is_neg``.
+    """−x, marked for ``is_neg``: a view, so that what is written to it is written to x, and back.
 
     >>> import metagrad
     >>> _neg_view(metagrad.ones(1)), _neg_view(metagrad.ones(1)).is_neg()
     (tensor([-1.]), True)
     """
-    found = -input
-    inherit(found, input)
-    return mark(found, negated)
+    return mirror(input, Neg, np.negative, negated)
 
 
 def fill(input: Tensor, value: Operand) -> Tensor:

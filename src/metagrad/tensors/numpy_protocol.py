@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable, recording, unwrap, wrap
-from metagrad.autograd.views import write
+from metagrad.autograd.views import bump, write
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike, Number, Operand
 from metagrad.ops.create import conversion, like
@@ -194,13 +194,13 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: d
         )
     if out is not None:
         kwargs = {**kwargs, "out": tuple(unwrap(o) for o in out)}
-        for o in out:
-            if isinstance(o, Variable):
-                o._counter[0] += 1
     if "where" in kwargs:
         kwargs = {**kwargs, "where": unwrap(kwargs["where"])}
     result = getattr(ufunc, method)(*[unwrap(x) for x in inputs], **kwargs)
     if out is not None:
+        for o in out:
+            if isinstance(o, Variable):
+                bump(o)
         return out[0] if len(out) == 1 else out
     return tuple(map(wrap, result)) if isinstance(result, tuple) else wrap(result)
 

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.devices import Move
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import ViewFunction
+from metagrad.autograd.views import ViewFunction, conjugated, negated
 from metagrad.base import dtypes
 from metagrad.base.channels_last import suggested
 from metagrad.base.device import CPU, move, of_array
@@ -196,7 +196,9 @@ def tolist(input: Tensor) -> Any:
 
 
 def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
-    """The NumPy array underneath, sharing memory. Raises if the tensor requires grad, unless ``force`` detaches it.
+    """The NumPy array underneath, sharing memory.
+
+    Raises RuntimeError if the tensor requires grad, or is conjugated or negated, unless it is taken as it is by ``force``.
 
     >>> import metagrad
     >>> x = metagrad.zeros(2)
@@ -206,6 +208,12 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """
     if not force and mode.grad and input.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if (conjugated or negated) and not force:
+        for marks, what, name in ((conjugated, "conjugate", "conj"), (negated, "negative", "neg")):
+            if id(input) in marks:
+                raise RuntimeError(
+                    f"Can't call numpy() on Tensor that has {what} bit set. Use tensor.resolve_{name}().numpy() instead."
+                )
     if of_array(input.array) != CPU and not force:
         raise TypeError(
             f"can't convert {of_array(input.array)} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.mirrors import mirror
 from metagrad.autograd.views import ViewFunction, conjugated, mark, negated
 from metagrad.base import dtypes
 from metagrad.base.result_order import laid_out_by, memory_by
@@ -172,7 +173,7 @@ def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @asks_for_a_tensor
 def conj(input: Tensor) -> Tensor:
-    """The complex conjugate x − iy of x + iy; a real tensor as it is.
+    """The complex conjugate x − iy of x + iy; a real tensor as it is. A view: what is written to it is written to x, and back.
 
     >>> import metagrad
     >>> metagrad.conj(metagrad.tensor([1 + 2j]))
@@ -180,8 +181,7 @@ def conj(input: Tensor) -> Tensor:
     """
     if input.array.dtype.kind != "c":
         return as_tensor(input)
-    found = Conj.apply(input)
-    return found if id(input) in conjugated else mark(found, conjugated)
+    return mirror(input, Conj, np.conjugate, conjugated)
 
 
 @takes_exact_out

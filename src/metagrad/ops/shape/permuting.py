@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.views import ViewFunction, conjugated, mark
+from metagrad.autograd.views import ViewFunction, conjugated
 from metagrad.base.typing import Array, Sizes
 from metagrad.ops.arguments import asks_for_a_tensor, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
@@ -161,8 +161,9 @@ def adjoint(input: Tensor) -> Tensor:
     swapped = matrices_transposed(input, "adjoint()")
     if swapped.array.dtype.kind != "c":
         return swapped
-    found = Conj.apply(swapped)
-    return found if id(input) in conjugated else mark(found, conjugated)
+    from metagrad.autograd.mirrors import mirror
+
+    return mirror(swapped, Conj, np.conjugate, conjugated)
 
 
 def matrices_transposed(input: Tensor, name: str) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.views import ViewFunction
+from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base.layouts import order_of, place_of
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import at, filled
@@ -168,7 +168,8 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
         )
     view = input._view
     base = view.base if view is not None and view.recorded else input
-    if base.array.dtype == input.array.dtype and (base._requires_grad or not input.requires_grad):
+    mirrored = not shares_memory(input.array, base.array)  # conjugated: other memory than the base's
+    if not mirrored and base.array.dtype == input.array.dtype and (base._requires_grad or not input.requires_grad):
         # gradients go to all of the base, not just to the part that the input shows, unless a view between is the leaf
         input = cast("Tensor", base)
         home = located(input.array)[1]
