@@ -7,6 +7,7 @@ one node of the graph that holds a ``Context``; the gradients of its results go 
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from metagrad.autograd import function as op
 from metagrad.autograd.composites import composite, once_differentiable
 from metagrad.autograd.errors import FREED, freed, miscounted, overwritten
 from metagrad.autograd.forward import outside
-from metagrad.autograd.function import STALE, Function, Output
+from metagrad.autograd.function import STALE, Function
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.transforms import check_custom
 from metagrad.autograd.variable import Variable, wrap
@@ -25,6 +26,12 @@ from metagrad.base.naming import public
 from metagrad.base.warning import warn
 
 observers: list[Callable[[Function], None]] = []  # told of each node
+
+
+# What a context has of its node, which refers to it, and not the other way round.
+_OF_NODES = frozenset(
+    {"next_functions", "metadata", "register_hook", "register_prehook", "_sequence_nr", "_input_metadata"}
+)
 
 
 class Context:
@@ -39,6 +46,7 @@ class Context:
         self.non_differentiable: tuple[Any, ...] | None = None
         self.dirty_tensors: tuple[Any, ...] | None = None
         self._materialize = True
+        self._node: Callable[[], Any] = lambda: None
         self._restore: list[Any] | None = None
         self._freed = False
 
@@ -57,6 +65,13 @@ class Context:
             if t is not None and not isinstance(t, Variable):
                 raise TypeError("save_for_forward expects tensors: save other values as attributes of ctx")
         self.to_save = self.to_save or tensors
+
+    def __getattr__(self, name: str) -> Any:
+        """What its node has as every node, such as ``next_functions``."""
+        node = None if name not in _OF_NODES else self._node()
+        if node is None:
+            raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
+        return getattr(node, name)
 
     def name(self) -> str:
         """The name of the node in the graph."""
@@ -103,6 +118,7 @@ class Context:
         """After forward: hold results by their arrays, for a node that held its own result would never be freed."""
         places = {id(o): i for i, o in enumerate(outputs)}
         fixed = {id(x) for x in self.non_differentiable or ()}
+        self._node = weakref.ref(node)
         self._restore = [_keeper(t, places.get(id(t)), node.op_name, id(t) in fixed) for t in self.to_save or ()]
         self.to_save = self.non_differentiable = self.dirty_tensors = None
 
@@ -154,15 +170,13 @@ class Custom(Function):
 
     def __getattr__(self, name: str) -> Any:
         """What ``forward`` left in its context is found on the node too."""
-        if name.startswith("__") or "context" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self.context, name)
+        if not name.startswith("__") and "context" in self.__dict__ and hasattr(self.context, name):
+            return getattr(self.context, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def output(self, index: int) -> Function:
-        """The node of result ``index``, of a class of the same name."""
-        if "results" not in self.__dict__:
-            return self
-        return _named(Output, self.function).made([self], *self.results[index], index=index)
+        """The node of result ``index``."""
+        return super().output(index) if "results" in self.__dict__ else self
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -239,7 +253,7 @@ def _named(base: type[Any], function: Any) -> Any:
     """``base`` under the name that PyTorch gives to the nodes of a user's class, where it is kept."""
     key = f"_{base.__name__}_class"
     if key not in vars(function):
-        setattr(function, key, type(f"{function.__name__}Backward", (base,), {}))
+        setattr(function, key, type(f"{function.__name__}Backward", (base,), {"_forward_cls": function}))
     return vars(function)[key]
 
 

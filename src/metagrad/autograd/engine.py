@@ -189,9 +189,9 @@ def differentiate(node: Function, grads: Gradient | list[Gradient], create_graph
     if node.unpack is not None:
         with unpacked(node):
             return differentiate(node, grads, create_graph)
-    given: Sequence[Gradient] = _all_given(node, grads) if isinstance(grads, list) else (grads,)
-    if node.node_hooks is not None:
-        given = through_all(node.node_hooks.before, given)
+    arrived: Sequence[Gradient] = grads if isinstance(grads, list) else (grads,)
+    arrived = arrived if node.node_hooks is None else through_all(node.node_hooks.before, arrived)
+    given = _all_given(node, arrived) if isinstance(grads, list) else arrived
     if create_graph:
         results = recorded(node, given, propagate)
     else:
@@ -201,11 +201,11 @@ def differentiate(node: Function, grads: Gradient | list[Gradient], create_graph
     for observe in observers:
         observe(node, results)
     if node.node_hooks is not None:
-        results = through_all(node.node_hooks.after, results, given)
+        results = through_all(node.node_hooks.after, results, arrived)
     return cast("tuple[Gradient, ...]", results)
 
 
-def _all_given(node: Function, grads: list[Gradient]) -> list[Gradient]:
+def _all_given(node: Function, grads: Sequence[Gradient]) -> Sequence[Gradient]:
     """The gradients of several results, zeros (of the device of the others) for those that the loss does not depend on."""
     if not node.fills_in_zeros:
         return grads

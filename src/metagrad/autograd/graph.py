@@ -8,9 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from metagrad.autograd.function import Output
 from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import mode as flags
-from metagrad.autograd.node import AccumulateGrad, Node
+from metagrad.autograd.node import AccumulateGrad, Node, accumulator_of
 from metagrad.autograd.packing import (
     allow_mutation_on_saved_tensors,
     disable_saved_tensors_hooks,
@@ -47,7 +48,10 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
     """
     if not tensor.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
-    return GradientEdge(tensor.grad_fn or AccumulateGrad(tensor), tensor.output_nr)
+    node = tensor._node
+    return GradientEdge(
+        tensor.grad_fn or accumulator_of(tensor), tensor.output_nr, node if isinstance(node, Output) else None
+    )
 
 
 def tensors_at(edges: Any) -> Any:
@@ -62,8 +66,9 @@ def tensors_at(edges: Any) -> Any:
 def _tensor_at(edge: GradientEdge) -> Any:
     if isinstance(edge.node, AccumulateGrad):
         return edge.node.variable
-    tensor = wrap(np.broadcast_to(np.zeros((), edge.node.dtype), edge.node.shape))  # one number: only its place matters
-    tensor._grad_fn, tensor._requires_grad = edge.node, True
+    node = edge.ownership_token or edge.node.output(edge.output_nr)
+    tensor = wrap(np.broadcast_to(np.zeros((), node.dtype), node.shape))  # one number: only its place matters
+    tensor._grad_fn, tensor._requires_grad = node, True
     return tensor
 
 

@@ -99,11 +99,16 @@ class ResultHooks:
 
 
 class LeafHooks:
-    """What the gradient of a leaf passes: ``hooks``, and in ``after`` those called once it has been accumulated."""
+    """What the gradient of a leaf passes: ``hooks``, and in ``after`` those called once it has been accumulated.
+
+    After these are called, before and after accumulating, those of the node that stands for it (``at_node``, ``after_node``).
+    """
 
     def __init__(self) -> None:
         self.hooks: Hooks = OrderedDict()
         self.after: Hooks = OrderedDict()
+        self.at_node: Hooks = OrderedDict()
+        self.after_node: Hooks = OrderedDict()
         self.dtype: dtypes.dtype | None | bool = False  # the gradient's: False, the leaf's own; None, whatever it is
 
     def passed(self, grad: Any) -> Any:
@@ -111,13 +116,13 @@ class LeafHooks:
         if isinstance(self.dtype, dtypes.dtype):
             recorded: Any = isinstance(grad, Variable)
             grad = grad.to(self.dtype) if recorded else grad.astype(self.dtype.dtype, copy=False)
-        return through(self.hooks, grad)
+        return through(self.at_node, through(self.hooks, grad))
 
     def after_accumulating(self, x: Any, recorded: bool) -> None:
         """Call the functions that wait for ``x.grad``; what they compute is recorded if the backward pass was."""
         before, mode.grad = mode.grad, recorded
         try:
-            for hook in list(self.after.values()):
+            for hook in [*self.after.values(), *self.after_node.values()]:
                 answer = hook(x)
                 if answer is not None and not isinstance(answer, Variable):  # what x.sub_() returns does no harm
                     raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
@@ -172,7 +177,7 @@ def through_all(hooks: Hooks, grads: Sequence[Any], *more: Sequence[Any]) -> Any
         if answer is not None:
             if not isinstance(answer, tuple):
                 raise TypeError(f"expected tuple, but hook returned '{type(answer).__name__}'")
-            current = answer
+            before, current = current, answer
             if not all(g is None or isinstance(g, Variable) for g in current):
                 raise TypeError(f"expected tuple of gradients, but hook returned '{type(answer).__name__}'")
             if len(current) != len(grads):
@@ -180,4 +185,7 @@ def through_all(hooks: Hooks, grads: Sequence[Any], *more: Sequence[Any]) -> Any
                 raise RuntimeError(
                     f"hook '{name}' has returned an incorrect number of values (got {len(current)}, but expected {len(grads)})"
                 )
+            for g, earlier in zip(current, before, strict=True):
+                if g is not earlier and g is not None and earlier is not None:
+                    _check_replaced(hook, g, earlier)
     return tuple([g if g is None else g.array.copy() for g in current]) if arrays else current

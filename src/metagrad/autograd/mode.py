@@ -34,9 +34,9 @@ class _Switch(contextlib.ContextDecorator):
 
     def __enter__(self) -> Self:
         self.earlier.append((mode.grad, mode.inference))
-        mode.grad = self.grad
         if self.inference is not None:
             mode.inference = self.inference
+        mode.grad = self.grad and not mode.inference
         return self
 
     def __exit__(
@@ -127,14 +127,14 @@ class set_grad_enabled(_Switch):
             raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {type(mode).__name__}")
         super().__init__(grad=bool(mode))
         self._before = is_grad_enabled(), is_inference_mode_enabled()
-        _here.grad = bool(mode)
+        _here.grad = mode and not _here.inference
 
     def __repr__(self) -> str:
         return f"{public('autograd.grad_mode')}.set_grad_enabled(mode={self.grad})"
 
     def __enter__(self) -> Self:
         self.earlier.append(self._before)
-        mode.grad = self.grad
+        mode.grad = self.grad and not mode.inference
         return self
 
     def __call__(self, function: Any) -> Any:

@@ -5,6 +5,7 @@ The graph itself is made of ``Function`` objects (``function.py``), which derive
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Self, cast
@@ -15,6 +16,7 @@ from metagrad.autograd.node_names import inputs_without_an_edge, pytorchs_name
 from metagrad.autograd.saved import forget
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
+from metagrad.base.size import Size
 
 # What a node may have beside what its op keeps for the gradient.
 _SAVED = ("_saved_", "_raw_saved_")
@@ -49,17 +51,17 @@ class Node:
         return type(self).__name__
 
     def name(self) -> str:
-        """The name of this node of the graph, as PyTorch gives it: two of its nodes have a namespace in front."""
+        """The name of this node of the graph, as PyTorch gives it: some of its nodes have a namespace in front."""
         name = pytorchs_name(self)
-        return f"torch::autograd::{name}" if name in ("CopyBackwards", "CopySlices") else name
+        return f"torch::autograd::{name}" if name in ("CopyBackwards", "CopySlices", "Error") else name
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes the gradients go to, and to which of their results; ``AccumulateGrad`` stands for a leaf."""
         if self.op_name == "Linear" and len(self.shape) == 2:
             return _as_addmm(self.edges)
-        unseen = inputs_without_an_edge(self)
-        return tuple([_seen_from_outside(e) for i, e in enumerate(self.edges) if e is not None or i not in unseen])
+        unseen, edges = inputs_without_an_edge(self), self.__dict__.get("edges_shown", self.edges)
+        return tuple([_seen_from_outside(e) for i, e in enumerate(edges) if e is not None or i not in unseen])
 
     def shown(self) -> Self:
         """This node, whose class has PyTorch's name of it from now on, for programs that print ``type(y.grad_fn).__name__``."""
@@ -120,7 +122,7 @@ class Node:
     def _input_metadata(self) -> list[Any]:
         """The shape and dtype of each gradient that ``backward`` takes."""
         found = getattr(self, "results", None) or [(self.shape, self.dtype)]
-        return [SimpleNamespace(shape=tuple(shape), dtype=dtypes.of(dtype)) for shape, dtype in found]
+        return [_kind(shape, dtype) for shape, dtype in found]
 
     def __call__(self, *grads: Any) -> Any:
         """The gradients of the inputs, given those of the results: one step of the backward pass.
@@ -129,7 +131,13 @@ class Node:
         """
         if not hasattr(self, "edges"):
             name = type(self).__name__
-            raise RuntimeError(f"{name}() is in no graph. Legacy autograd functions were called: use {name}.apply(...)")
+            raise RuntimeError(
+                "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
+                f"with static forward method: {name}.apply(...)"
+            )
+        wanted = len(getattr(self, "results", (0,)))
+        if len(grads) != wanted:
+            raise TypeError(f"expected {wanted} arguments, got {len(grads)} instead")
         results = self.backward(*[unwrap(g) for g in grads])
         results = results if isinstance(results, tuple) else (results,)
         given = [
@@ -149,10 +157,11 @@ def _is_there(node: Node, name: str) -> bool:
         return True
 
 
-class AccumulateGrad:
-    """Stands in ``next_functions`` for a leaf, whose ``grad`` is where the gradient ends; equal for the same leaf."""
+class AccumulateGrad(Node):
+    """Stands in ``next_functions`` for a leaf, whose ``grad`` is where the gradient ends."""
 
     next_functions = ()
+    _input_metadata = property(lambda self: [_kind(tuple(self.variable.shape), self.variable.array.dtype)])
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
@@ -172,29 +181,33 @@ class AccumulateGrad:
 
     def register_prehook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook((grad,))`` before the gradient is added; the tuple it returns, if any, replaces it."""
-        return RemovableHandle(self._hooks().hooks, lambda grad: _single(hook((grad,))))
+        return RemovableHandle(self._hooks().at_node, lambda grad: _single(hook((grad,))))
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook((), (grad,))`` once the gradient has been added."""
         arrived: list[Any] = []
-        note = RemovableHandle(self._hooks().hooks, arrived.append)
-        after = self._hooks().after
+        hooks = self._hooks()
+        note = RemovableHandle(hooks.at_node, arrived.append)
         return RemovableHandle(
-            after, lambda _: hook((), (arrived.pop(),)), extra_dict=_Paired(self._hooks().hooks, note.id)
+            hooks.after_node, lambda _: hook((), (arrived.pop(),)), extra_dict=_Paired(hooks.at_node, note.id)
         )
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AccumulateGrad) and other.variable is self.variable
 
-    def __hash__(self) -> int:
-        return id(self.variable)
-
-    def __repr__(self) -> str:
-        return f"<AccumulateGrad object at {hex(id(self.variable))}>"
+_accumulators = weakref.WeakValueDictionary[int, AccumulateGrad]()  # by the number of the leaf, which they keep alive
 
 
-class TBackward0:
+def accumulator_of(leaf: Variable) -> AccumulateGrad:
+    """What stands for a leaf, the same as long as somebody has it."""
+    found = _accumulators.get(id(leaf))
+    if found is None:
+        found = _accumulators[id(leaf)] = AccumulateGrad(leaf)
+    return found
+
+
+class TBackward0(Node):
     """Stands in ``next_functions`` for the transposition of a weight, which ``linear`` has within its node."""
+
+    next_functions: tuple[tuple[Any, int], ...] = ()
 
     def __init__(self, weight: Any) -> None:
         self.next_functions = (_seen_from_outside(weight),)
@@ -223,6 +236,10 @@ def _belonging(g: Any, edge: Any) -> Any:
     return as_tensor(fitted(g, target.shape, target.dtype))
 
 
+def _kind(shape: tuple[int, ...], dtype: Any) -> SimpleNamespace:
+    return SimpleNamespace(shape=Size(shape), dtype=dtypes.of(dtype), is_nested_tensor=False)
+
+
 def _single(answer: Any) -> Any:
     return answer[0] if isinstance(answer, tuple) else answer
 
@@ -242,4 +259,4 @@ def _seen_from_outside(edge: Any) -> tuple[Any, int]:
     if isinstance(edge, Node):
         node, number = edge.as_edge()
         return node.shown(), number
-    return (AccumulateGrad(edge) if isinstance(edge, Variable) else edge), 0
+    return (accumulator_of(edge) if isinstance(edge, Variable) else edge), 0

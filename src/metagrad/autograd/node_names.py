@@ -31,7 +31,7 @@ _NAMES = {  # by the name of the op here
     "I0e": "SpecialI0E", "I1": "SpecialI1", "I1e": "SpecialI1E", "LUFactor": "LinalgLuFactorEx", "LogNdtr": "SpecialLogNdtr",
     "Ndtri": "SpecialNdtri", "SolveTriangular": "LinalgSolveTriangular", "Transform": "FftC2C", "TruncDivide": "DivBackward2",
     "Imag": "Select", "Quotient": "Mul", "Real": "Select", "SharedByNan": "LinalgVectorNorm", "Xlog1py": "SpecialXlog1Py",
-    "Zeta": "SpecialZeta",
+    "Zeta": "SpecialZeta", "_Once": "Error",
 }  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def pytorchs_name(node: Any) -> str:
     known = node.__dict__.get("_known_as")
     if known is None:
         known = _BY_STATE[name](node) if name in _BY_STATE else _NAMES.get(name, name)
-    return known if "Backward" in known or known == "CopySlices" else f"{known}Backward0"
+    return known if "Backward" in known or known in ("CopySlices", "Error") else f"{known}Backward0"
 
 
 def aten_name(op: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -111,24 +111,29 @@ class allow_mutation_on_saved_tensors(saved_tensors_hooks):
     """
 
     def __init__(self) -> None:
-        super().__init__(lambda t: t.detach().clone(), self._kept)
-        self.open = False
+        super().__init__(lambda t: (self.cleared, t.detach().clone()), self._kept)
+        self.open, self.cleared = False, 0
 
-    def _kept(self, content: Any) -> Any:
+    def clear(self) -> None:
+        """Give up the copies made so far: what needs them can no longer be differentiated."""
+        self.cleared += 1
+
+    def _kept(self, content: tuple[int, Any]) -> Any:
         """The copy. Raises AssertionError once the context was left, as in PyTorch, where it is gone by then."""
-        if not self.open:
+        if not self.open or content[0] != self.cleared:
             raise AssertionError(
                 "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was originally "
                 "recorded."
             )
-        return content
+        return content[1]
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:  # type: ignore[override]
         """Raises RuntimeError within another one."""
         if any(isinstance(hooks, allow_mutation_on_saved_tensors) for hooks in function.saved_hooks):
             raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
         super().__enter__()
         self.open = True
+        return self
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()

@@ -57,6 +57,10 @@ class SavedTensor:
         Raises RuntimeError if hooks are there already, if the backward pass has freed the tensor, if ``pack_hook`` writes to it.
         """
         node, at = self._node, self._position
+        if not (callable(pack_hook) and callable(unpack_hook)):
+            raise TypeError(
+                f"register_hooks(): incompatible function arguments: {pack_hook!r:.60}, {unpack_hook!r:.60}"
+            )
         if node.saved is FREED:
             raise RuntimeError(
                 "Calling register_hooks on a saved tensor after it has been freed. " + freed(node.op_name).args[0]
@@ -201,7 +205,7 @@ def _dim(node: Any) -> Any:
         return _steps(node)[0] if "index" in kept else _differing(node.shape, kept["old"])
     if name == "Squeeze":
         gone = _differing(kept["old"], node.shape)
-        return gone if node.name().endswith("1") else tuple(i for i, n in enumerate(kept["old"]) if n == 1)
+        return gone if node.op_name == "SqueezeAlong" else tuple(i for i, n in enumerate(kept["old"]) if n == 1)
     if name in ("Std", "Var", "LinalgVectorNorm", "Nansum") and not node.shape:
         return None
     if "kept" in kept and "chosen" in kept:

@@ -8,12 +8,12 @@ other self: Atan2 Div Fmax Fmin Fmod1 Remainder1 Igamma Igammac Logaddexp Maximu
 other rounding_mode self: Div2
 result self: Copysign LinalgPinv Max1 Median Min1 Nanmedian Prod Sgn SpecialErfcx SpecialI0E SpecialI1 SpecialI1E SpecialLogNdtr
 result: Exp Exp2 Expm1 Polar Reciprocal Relu Rsqrt Sigmoid Sqrt Tan Tanh SpecialNdtri
-self_sym_sizes: Expand Squeeze Sum Trace UnsafeView View
-dim: Cat Cumsum Stack Unbind Unsqueeze
+self_sym_sizes: Expand Squeeze Squeeze3 Sum Trace UnsafeView View
+dim: Cat Cumsum Stack Unbind Unsqueeze Unsqueeze1
 dim indices keepdim self_sym_sizes: Kthvalue Max Median1 Min Mode Nanmedian1
 dim keepdim result self: Amax Amin Logsumexp Prod1
 dim index: IndexFill Scatter Scatter1 ScatterAdd
-dim self_sym_sizes: Squeeze1 Squeeze2
+dim self_sym_sizes: Squeeze1 Squeeze2 Squeeze4 Squeeze5
 alpha: Add Sub
 dims: Flip Permute
 lambd self: Hardshrink Softshrink
@@ -30,7 +30,7 @@ dim end self_sym_sizes start step: Slice
 indices self_sym_sizes: Index
 dim self_sym_sizes split_size: Split
 dim self_sym_sizes split_sizes: SplitWithSizes
-dim0 dim1: Transpose
+dim0 dim1: Transpose Transpose1
 repeats self_sym_sizes: Repeat
 dims shifts: Roll
 dim1 dim2 offset self_sym_sizes: Diagonal

@@ -100,6 +100,8 @@ class View:
             if base._requires_grad and mode.grad and not asked:
                 text = str(self.guard).replace("is being", "its base or another view of its base has been")
                 raise RuntimeError(f"{text}. clone() one of them first")
+            if base._requires_grad and not view._requires_grad:
+                self.borrowed = view._requires_grad = True
             return
         if self.guard is OWN_FUNCTION or self.guard is SEVERAL and base._requires_grad and mode.grad:
             raise RuntimeError(
@@ -114,7 +116,7 @@ class View:
                     again = op.apply(again, **params)
             view._grad_fn, view._requires_grad = again._grad_fn, True
             if again._grad_fn is not base._grad_fn and not any(op.computes for op, _ in self.path):
-                again._grad_fn.__dict__["_known_as"] = "AsStrided"
+                again._grad_fn.__dict__ |= {"_known_as": "AsStrided", "edges_shown": [base._grad_fn]}
 
 
 class ViewFunction(Function):
@@ -260,6 +262,15 @@ class WriteThrough(Function):
         if not isinstance(grad, Variable):
             return cleared(grad.copy(), self.path), inside.copy()
         return cleared(grad.contiguous().clone(), self.path), inside  # type: ignore[attr-defined]
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The base's node, and where the op on the view has its other inputs from: the op itself is within, in PyTorch."""
+        base, inner = super().next_functions
+        at = self.edges[1].edges[0]
+        while isinstance(at, ViewFunction) and at is not self.edges[0]:
+            at = at.edges[0]
+        return (base, *inner[0].next_functions[1:]) if at is self.edges[0] else (base, inner)
 
 
 class Overwrite(Function):

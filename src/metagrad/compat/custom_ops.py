@@ -343,8 +343,8 @@ class CustomOpDef(_Lasting):
                         f"Trying to backward through {op._opoverload} but no autograd formula was "
                         "registered. Please use register_autograd to add one."
                     )
-                call: _Call = ctx._call  # type: ignore[attr-defined]
-                ctx.needs_input_grad = call.nested(ctx._needs)  # type: ignore[attr-defined]
+                call: _Call = ctx._call
+                ctx.needs_input_grad = call.nested(ctx._needs)
                 given = op._gradient[0](ctx, list(grads)) if call.gives_list else op._gradient[0](ctx, *grads)
                 return None, *call.flattened(given)
 

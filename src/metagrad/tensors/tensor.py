@@ -186,7 +186,8 @@ class Tensor(Methods):
     @property
     def grad_fn(self) -> Function | None:
         """The graph node this tensor is the result of, or None for a leaf."""
-        return self._node and self._node.shown()
+        node = self._node
+        return node and node.as_edge()[0].shown()
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor too, though it is not a leaf."""

@@ -115,6 +115,10 @@ class Recomputed(Function):
 class _Part(Output):
     """One of several results."""
 
+    def as_edge(self) -> tuple[Any, int]:
+        """Of the reentrant form it is one node's; otherwise it is a node for itself, to those who look."""
+        return super().as_edge() if self.edges[0].reentrant else (self, 0)
+
     def name(self) -> str:
         """As above."""
         whole = self.edges[0]

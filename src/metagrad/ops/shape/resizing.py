@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.mode import mode
+from metagrad.autograd.node_names import name_node
 from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump, check_history
@@ -61,6 +62,9 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
         input.array, input._view = view.array, view._view
         if mode.grad:
             input._grad_fn, input._requires_grad = view._grad_fn, view._requires_grad
+            if input._grad_fn is not None:
+                name, number = input._grad_fn.name().split("Backward")  # as PyTorch numbers the forms in place
+                name_node(input._grad_fn, f"{name}Backward{int(number) + (3 if name == 'Squeeze' else 1)}")
         bump(input)
         if input._view is not None:
             input._view.seen = input._counter[0]
