@@ -2,10 +2,15 @@
 
 import re
 
+import numpy as np
 import pytest
 from tests.errors.test_error_words_of_ops import compare, said
 
 import metagrad as mg
+
+
+def assign(x, index, value):
+    x[index] = value
 
 
 def cases(lib):
@@ -34,6 +39,24 @@ def cases(lib):
         "an extreme": (lambda: lib.amax(t([1j]), 0), "\"max_values_cpu\" not implemented for 'ComplexFloat'"),
         "bits": (lambda: lib.bitwise_not(x), "\"bitwise_not_cpu\" not implemented for 'Float'"),
         "an inner product": (lambda: whole @ t([1.0, 2.0]), "dot : expected both vectors to have same dtype, but found Long"),
+        "a list stored": (lambda: assign(x, 0, [1, 2, 3]), "can't assign a list to a torch.FloatTensor"),
+        "an array stored": (lambda: assign(x, 0, np.ones(3)), "can't assign a numpy.ndarray to a torch.FloatTensor"),
+        "nothing stored": (lambda: assign(whole, 0, None), "can't assign a NoneType to a torch.LongTensor"),
+        "a list copied": (lambda: x.copy_([1.0]), r"argument 'other' \(position 1\) must be Tensor, not list"),
+        "too much memory": (lambda: lib.zeros(10**13), "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000000"),
+        "too much like another": (lambda: x.new_ones(10**13), "can't allocate memory: you tried to allocate 40000000000000 bytes"),
+        "too large a result": (lambda: x.repeat(10**12, 1), "can't allocate memory: you tried to allocate 24000000000000 bytes"),
+        "no such size": (lambda: lib.ones(2, 2**40, 2**40), "Storage size calculation overflowed"),
+        "tensors in a list": (lambda: t([x, x]), "only one element tensors can be converted to Python scalars"),
+        "indices in a list": (lambda: t([whole]), "only integer tensors of a single element can be converted to an index"),
+        "an array seen backwards": (lambda: t(np.arange(3)[::-1]), "At least one stride in the given numpy array is negative"),
+        "a number to lerp": (lambda: lib.lerp(x, 3, 0.5), r"lerp\(\) received an invalid combination of arguments - got"),
+        "a number to addcmul": (lambda: lib.addcmul(x, 3, x), r"argument 'tensor1' \(position 2\) must be Tensor, not int"),
+        "unlike bounds": (lambda: lib.clamp(x, x, 2.0), r"clamp\(\) received an invalid combination of arguments - got"),
+        "half a chunk": (lambda: x.chunk(1.5), ""),
+        "half a turn": (lambda: x.rot90(1.5), ""),
+        "a text's mean": (lambda: x.normal_(0, "a"), r"normal_\(\): argument 'std' \(position 2\) must be float, not str"),
+        "a part of a number": (lambda: lib.imag(3), r"imag\(\): argument 'input' \(position 1\) must be Tensor, not int"),
         "shapes before dtypes": (lambda: x @ x.long(), r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 2x3\)"),
     }  # fmt: skip
 
@@ -42,6 +65,12 @@ def cases(lib):
 def test_an_error_of_a_call_holds_the_words_that_programs_look_for(name):
     call, words = cases(mg)[name]
     assert re.search(words, str(said(call)))
+
+
+def test_what_has_no_gradient_may_be_written_into_out():
+    x, out = mg.ones(2, requires_grad=True), mg.empty(2, dtype=mg.bool)
+    assert mg.eq(x, 1, out=out) is out and out.tolist() == [True, True]
+    assert mg.logical_not(x, out=out).tolist() == [False, False]
 
 
 @pytest.mark.oracle

@@ -167,14 +167,22 @@ class OutOfMemoryError(RuntimeError, MemoryError):
     """A GPU has not as much memory left as was asked for."""
 
 
+class NoMemoryError(RuntimeError, MemoryError):
+    """The CPU has not as much memory as was asked for: a RuntimeError too, which PyTorch raises."""
+
+
 def out_of_memory(error: MemoryError) -> MemoryError:
-    """CuPy's error as PyTorch's, with what is free; an error of the CPU's memory as it is.
+    """An error of the memory in PyTorch's words; of a GPU's with what is free.
 
     >>> out_of_memory(MemoryError("Unable to allocate 8 TiB"))
-    MemoryError('Unable to allocate 8 TiB')
+    NoMemoryError("DefaultCPUAllocator: can't allocate memory: Unable to allocate 8 TiB")
     """
-    if not type(error).__module__.startswith("cupy"):
+    if isinstance(error, NoMemoryError):
         return error
+    if not type(error).__module__.startswith("cupy"):
+        size = getattr(error, "_total_size", None)
+        asked = error if size is None else f"you tried to allocate {size} bytes. {error}"
+        return NoMemoryError(f"DefaultCPUAllocator: can't allocate memory: {asked}")
     free, total = require_cupy("cuda").cuda.runtime.memGetInfo()
     return OutOfMemoryError(
         f"CUDA out of memory. {error} Of the GPU's {total:,} bytes {free:,} are free: use smaller batches, drop tensors that are "

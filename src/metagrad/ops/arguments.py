@@ -196,7 +196,8 @@ def takes_out(function: Callable[P, R], rule: Rule = PLAIN, before: Before | Non
         outs = out if isinstance(out, (tuple, list)) else [out]
         given = [*args, *kwargs.values()]
         tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
-        _refuse_recording(function, [*tensors, *outs])
+        if not rule.flat:
+            _refuse_recording(function, [*tensors, *outs])
         for o in outs:
             if isinstance(o, Variable):
                 check_overlap(o, [*tensors, *outs])
@@ -263,6 +264,11 @@ def takes_out_by(
     """
     rule = Rule(exactly=exactly, anything=anything, apart=apart, quiet=quiet, error=error, words=words)
     return lambda function: takes_out(function, rule, before)
+
+
+def takes_flat_out(function: Callable[P, R]) -> Callable[P, R]:
+    """``takes_out`` for a function without a gradient, such as a comparison."""
+    return takes_out(function, Rule(flat=True))
 
 
 def takes_same_out(function: Callable[P, R]) -> Callable[P, R]:

@@ -152,7 +152,9 @@ def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Te
     >>> metagrad.zeros(2, dtype=metagrad.int64).copy_(metagrad.tensor([1.9, 2.1]))
     tensor([1, 2])
     """
-    source = value_for(input, as_tensor(src) if isinstance(src, complex) else src)  # of which the real part is taken
+    source = value_for(
+        input, as_tensor(src) if isinstance(src, (complex, np.ndarray)) else src
+    )  # of which the real part is taken
     check_overlap(input, (source,))
     if isinstance(source, Variable) and source.array.ndim > input.array.ndim:
         raise RuntimeError(

@@ -34,14 +34,16 @@ class Rule(NamedTuple):
 
     exactly: ``out`` must have the result's dtype. anything: the result is converted to whatever dtype ``out`` has. Else the
     dtype's category must not be below the result's. apart: ``out`` must share no memory with an argument. quiet: that it
-    gets another shape is no reason to warn. error: what is raised where a dtype does not fit; words: what it says of the
-    dtypes ``wanted`` and ``given`` where ``exactly`` does not hold.
+    gets another shape is no reason to warn. flat: the function has no gradient, so that its arguments may require one. error:
+    what is raised where a dtype does not fit; words: what it says of the dtypes ``wanted`` and ``given`` where ``exactly``
+    does not hold.
     """
 
     exactly: bool = False
     anything: bool = False
     apart: bool = False
     quiet: bool = False
+    flat: bool = False
     error: type[Exception] = RuntimeError
     words: str = ""
 

@@ -12,7 +12,7 @@ import numpy as np
 from metagrad.autograd.inference import in_this_mode
 from metagrad.autograd.variable import Variable, lifters, wrap
 from metagrad.base import dtypes
-from metagrad.base.device import CPU, get_default_device, move, of_array, repeated_on
+from metagrad.base.device import CPU, get_default_device, move, of_array, out_of_memory, repeated_on
 from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.meta import made as made_of
@@ -47,7 +47,7 @@ def finished(
     out: Tensor = in_this_mode(wrap(array))
     if requires_grad is not False:
         if requires_grad is not True and requires_grad is not None:
-            raise TypeError(f"argument 'requires_grad' must be True or False, got {requires_grad!r:.60}")
+            raise TypeError(f"argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
         if requires_grad:
             need_differentiable(out.dtype)
         out.requires_grad = bool(requires_grad)
@@ -79,7 +79,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
         if layout is not None:
             check_layout(layout, function.__name__)
         if out is not None and not isinstance(out, Variable):
-            raise TypeError(f"{function.__name__}(): out must be a tensor, got {type(out).__name__}")
+            raise TypeError(f"{function.__name__}(): argument 'out' must be Tensor, not {type(out).__name__}")
         if out is None and sized and (device is not None or get_default_device() is not CPU):
             where = get_default_device() if device is None else Device(device)
             if where.type in ("meta", "cuda") and not (draws and (where.type == "cuda" or not lists_sizes)):
@@ -87,7 +87,10 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
         if draws:  # where the numbers are wanted
             kwargs["device"] = device if out is None else of_array(out.array)
         if out is None:
-            return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
+            try:
+                return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
+            except (MemoryError, ValueError) as error:
+                raise too_large(error) from None
         if dtype is not None and dtypes.of(dtype) != out.dtype:
             raise RuntimeError(
                 f"dtype {dtypes.scalar_name(dtype)} does not match dtype of out parameter ({dtypes.scalar_name(out.dtype)})"
@@ -117,6 +120,18 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
     return made
 
 
+def too_large(error: Exception) -> Exception:
+    """What to raise where NumPy has not that much memory, or no such large arrays; another error as it is.
+
+    >>> too_large(ValueError("array is too big"))
+    RuntimeError('Storage size calculation overflowed: array is too big')
+    """
+    if isinstance(error, MemoryError):
+        return out_of_memory(error)
+    beyond = str(error).startswith(("Maximum allowed", "array is too big"))
+    return RuntimeError(f"Storage size calculation overflowed: {error}") if beyond else error
+
+
 def kind_or_default(dtype: DTypeLike) -> dtypes.dtype:
     """A dtype, or the default one.
 
@@ -136,9 +151,9 @@ def extents(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
     """
     unknown = set(named) - {"size", "names", "memory_format"}
     if unknown:
-        raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
+        raise TypeError(f"got an unexpected keyword argument {sorted(unknown)[0]!r}")
     if not size and "size" not in named:
-        raise TypeError("missing 1 required argument: size")
+        raise TypeError('missing 1 required positional arguments: "size"')
     shape = shape_of((named["size"],) if "size" in named else size)
     if min((*shape, 0)) < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")

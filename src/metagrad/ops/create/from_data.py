@@ -49,8 +49,28 @@ def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
             "Creating a tensor from a list of numpy.ndarrays is slow: make one array of them first, with numpy.array()"
         )
     item = unwrap(data)
+    if item is not data and item.size != 1:
+        raise _no_number(item)
     found.add(getattr(item, "dtype", None) or next((k for k in (int, float, complex) if issubclass(kind, k)), kind))
     return tuple(np.shape(item))
+
+
+def _no_number(array: Array) -> Exception:
+    """What to raise for a tensor among numbers that has not one element."""
+    if array.dtype.kind in "iu":
+        return TypeError(
+            "only integer tensors of a single element can be converted to an index: use stack() for tensors"
+        )
+    return ValueError("only one element tensors can be converted to Python scalars: use stack() for tensors")
+
+
+def check_strides(array: Array) -> None:
+    """Raise ValueError for an array of NumPy's that is seen backwards."""
+    if min(array.strides, default=0) < 0 and array.size:
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+            "supported. (You can probably work around this by making a copy of your array  with array.copy().)"
+        )
 
 
 def _as_lists(data: Any) -> Any:
@@ -86,7 +106,10 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
     """
     if isinstance(data, Variable):
         array = data.array
-    elif isinstance(data, np.ndarray) or (hasattr(data, "__array_function__") and not isinstance(data, np.generic)):
+    elif isinstance(data, np.ndarray):
+        check_strides(data)
+        array = data
+    elif hasattr(data, "__array_function__") and not isinstance(data, np.generic):
         array = data
     elif hasattr(data, "__array__") and not isinstance(data, np.generic):
         array = (

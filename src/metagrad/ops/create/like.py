@@ -19,7 +19,7 @@ from metagrad.kernels.copying import filled_like
 from metagrad.kernels.libraries import filled
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of
-from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes
+from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes, too_large
 from metagrad.ops.create.from_data import tensor
 from metagrad.ops.fitting import fitting
 from metagrad.ops.pointwise.chunked import is_large
@@ -57,7 +57,7 @@ def _image(
     """A new tensor of the shape, dtype and device of another, by ``np.zeros_like`` and its kin; filling: what these write."""
     check_layout(layout)
     if not isinstance(input, Variable):
-        raise NotATensor(f"{make.__name__}(): argument 'input' must be a tensor, got {type(input).__name__}")
+        raise NotATensor(f"{make.__name__}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     kind = (input.dtype if dtype is None else dtypes.of(dtype)).dtype
     if filling is not None and is_large(input.array):
         make = functools.partial(filled_like, value=filling)
@@ -65,12 +65,17 @@ def _image(
         likeness: Array = np.broadcast_to(np.zeros((), kind), input.array.shape)
         return finished(make(likeness, dtype=kind, order="C"), None, device, requires_grad)
     memory_format = preserve_format if memory_format is None else memory_format
-    if memory_format is preserve_format and 0 not in input.array.strides:
-        array = make(input.array, dtype=kind)
-    else:
-        preserves = memory_format is preserve_format
-        order = order_by(input.array.shape, [input.array]) if preserves else memory_format.order_of(input.array.ndim)
-        array = make(input.array.transpose(order), dtype=kind, order="C").transpose(inverse(order))
+    try:
+        if memory_format is preserve_format and 0 not in input.array.strides:
+            array = make(input.array, dtype=kind)
+        else:
+            preserves = memory_format is preserve_format
+            order = (
+                order_by(input.array.shape, [input.array]) if preserves else memory_format.order_of(input.array.ndim)
+            )
+            array = make(input.array.transpose(order), dtype=kind, order="C").transpose(inverse(order))
+    except MemoryError as error:
+        raise too_large(error) from None
     return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 
 
@@ -138,7 +143,10 @@ def _new(
     """A new tensor of any shape with the dtype and device of another, by ``np.zeros`` and its kin."""
     check_layout(layout)
     kind = input.dtype if dtype is None else dtypes.of(dtype)
-    array = make(shape, dtype=kind.dtype, like=input.array)
+    try:
+        array = make(shape, dtype=kind.dtype, like=input.array)
+    except (MemoryError, ValueError) as error:
+        raise too_large(error) from None
     return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 
 

@@ -17,7 +17,7 @@ from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
 from metagrad.kernels.searching import Weights
 from metagrad.kernels.sorting import extreme
-from metagrad.ops.arguments import shape_of, takes_out_by
+from metagrad.ops.arguments import asks_for_a_tensor, shape_of, takes_out_by
 from metagrad.ops.create.creation import finished
 from metagrad.ops.create.random import Generator, numpy_generator, source
 from metagrad.ops.create.random_arrays import continuous, normal_array, where_to
@@ -140,6 +140,7 @@ def _drawn_from(*parameters: Tensor, sample: Array) -> Tensor:
     return Drawn.apply(*parameters, sample=finished(array, None, of_array(parameters[0].array)).array)
 
 
+@asks_for_a_tensor
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """How many events happened where ``input`` are expected: Poisson random numbers. The derivative is 0.
 

@@ -47,6 +47,16 @@ def _fill(input: Tensor, array: Array) -> Tensor:
     return write(input, wrap(move(as_array(array).astype(input.array.dtype, copy=False), where)))
 
 
+def _floats(function: str, names: tuple[str, str], first: float, second: float) -> tuple[float, float]:
+    """Both settings as floats; TypeError for what is no number."""
+    try:
+        return float(first), float(second)
+    except (ValueError, TypeError):
+        at = int(isinstance(first, (int, float)))
+        kind = type(second if at else first).__name__
+        raise TypeError(f"{function}(): argument '{names[at]}' (position {at + 1}) must be float, not {kind}") from None
+
+
 def uniform_(
     input: Tensor, from_: float = 0, to: float = 1, *, generator: Generator | None = None, **named: float
 ) -> Tensor:
@@ -62,7 +72,7 @@ def uniform_(
     low = named.pop("from", from_)  # PyTorch's name for it is no Python argument
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
-    low, to = float(low), float(to)
+    low, to = _floats("uniform_", ("from", "to"), low, to)
     if low > to:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={to:g}")
     kind = continuous(input.dtype)
@@ -93,7 +103,7 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     >>> metagrad.empty(2).normal_(mean=5, std=0)
     tensor([5., 5.])
     """
-    mean, std = float(mean), float(std)
+    mean, std = _floats("normal_", ("mean", "std"), mean, std)
     if std < 0:
         raise RuntimeError(f"normal_: normal expects std >= 0.0, but found std {std:g}")
     kind, where = continuous(input.dtype), of_array(input.array)
@@ -110,7 +120,7 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
     >>> bool((metagrad.empty(100).log_normal_() > 0).all())
     True
     """
-    mean, std = float(mean), float(std)
+    mean, std = _floats("log_normal_", ("mean", "std"), mean, std)
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     real_numbers("log_normal_", input)
@@ -129,7 +139,7 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
     >>> metagrad.empty(3).cauchy_(median=2).shape
     metagrad.Size([3])
     """
-    median, sigma = float(median), float(sigma)
+    median, sigma = _floats("cauchy_", ("median", "sigma"), median, sigma)
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     real_numbers("cauchy_", input, "Cauchy")

@@ -15,7 +15,7 @@ from metagrad.base.device import move, require_cupy
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn_once
-from metagrad.ops.create.from_data import as_tensor
+from metagrad.ops.create.from_data import as_tensor, check_strides
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -92,11 +92,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise ValueError(
             "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
         )
-    if any(s < 0 for s in ndarray.strides):
-        raise ValueError(
-            "At least one stride in the given numpy array is negative, and "
-            "tensors with negative strides are not currently supported: copy() it"
-        )
+    check_strides(ndarray)
     return in_this_mode(wrap(ndarray))
 
 

@@ -27,7 +27,6 @@ from metagrad.autograd.views import (
     unrecorded_view,
     write,
 )
-from metagrad.base.device import CPU, move
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.result_order import laid_out_by, laid_out_by_indexed
 from metagrad.base.typing import Array, Index, Operand
@@ -38,8 +37,8 @@ from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting, overflow
 from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
 from metagrad.ops.index.forms import as_slices, checked, in_stages, plain
-from metagrad.ops.index.misfits import check_source, misplaced, unlike_mask, warn_of_repeats
-from metagrad.ops.operands import as_tensor, cast_to, converted
+from metagrad.ops.index.misfits import check_source, misplaced, unassignable, unlike_mask, warn_of_repeats
+from metagrad.ops.operands import cast_to, converted
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.destination import destination
 
@@ -354,21 +353,20 @@ def narrow_copy(input: Tensor, dim: int, start: Tensor | int, length: int, *, ou
 def value_for(input: Tensor, value: Any) -> Any:
     """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device.
 
-    Raises RuntimeError for a complex number where the tensor is real.
+    Raises RuntimeError for a complex number where the tensor is real, and TypeError for a list, an array or None.
 
     >>> import metagrad
     >>> value_for(metagrad.zeros(2, dtype=metagrad.int8), 3).dtype
     dtype('int8')
     """
-    if isinstance(value, (list, tuple)):
-        value = np.asarray([move(unwrap(v), CPU) if isinstance(v, Variable) else v for v in value])
-    number = isinstance(value, (bool, int, float, complex, np.generic))
-    source = value if number else as_tensor(value)
-    if number:
+    if isinstance(value, (bool, int, float, complex, np.generic)):
         if isinstance(value, (complex, np.complexfloating)) and value.imag and input.array.dtype.kind not in "cb":
             raise overflow(input.dtype, "it is complex, use .real")
         fitted = fitting(value, input.dtype, rounds=True)
         return fitted if input.array.dtype.kind in "iu" else converted(fitted, input.dtype)
+    if not isinstance(value, Variable):
+        raise unassignable(input, value)
+    source: Any = value
     if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":
         source = source.to(input.dtype)  # the real part, as in PyTorch
     return source.to(input.device)

@@ -22,6 +22,20 @@ def is_mask(index: object) -> bool:
     return isinstance(index, bool) or getattr(getattr(index, "dtype", None), "kind", "") == "b"
 
 
+def unassignable(input: Tensor, value: object) -> TypeError:
+    """What to raise for a value to be stored that is neither a tensor nor a number.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2)[:] = [1, 2]
+    Traceback (most recent call last):
+    TypeError: can't assign a list to a torch.FloatTensor: argument 'other' (position 1) must be Tensor, not list
+    """
+    kind = type(value)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    target = f"a torch.{scalar_name(input.dtype)}Tensor"
+    return TypeError(f"can't assign a {name} to {target}: argument 'other' (position 1) must be Tensor, not {name}")
+
+
 def check_source(input: Tensor, index: Any, source: Tensor) -> None:
     """Raise RuntimeError unless a tensor to be stored at gathered positions has the dtype of the one it goes into.
 

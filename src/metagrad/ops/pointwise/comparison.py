@@ -19,7 +19,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
 from metagrad.kernels.one_call import is_nan, of_two
-from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_out, takes_out_by
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_flat_out, takes_out_by
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@takes_out
+@takes_flat_out
 def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input == other``, element by element with broadcasting.
 
@@ -45,7 +45,7 @@ def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     return _compare(np.equal, input, other)
 
 
-@takes_out
+@takes_flat_out
 def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input != other``, element by element with broadcasting.
 
@@ -58,7 +58,7 @@ def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     return _compare(np.not_equal, input, other)
 
 
-@takes_out
+@takes_flat_out
 def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input < other``, element by element with broadcasting.
 
@@ -71,7 +71,7 @@ def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     return _compare(np.less, input, other)
 
 
-@takes_out
+@takes_flat_out
 def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input <= other``, element by element with broadcasting.
 
@@ -84,7 +84,7 @@ def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     return _compare(np.less_equal, input, other)
 
 
-@takes_out
+@takes_flat_out
 def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input > other``, element by element with broadcasting; False where one is nan.
 
@@ -97,7 +97,7 @@ def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     return _compare(np.greater, input, other)
 
 
-@takes_out
+@takes_flat_out
 def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input >= other``, element by element with broadcasting.
 
@@ -218,7 +218,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
 
 
-@takes_out
+@takes_flat_out
 def logical_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether both elements are non-zero, with broadcasting.
 
@@ -231,7 +231,7 @@ def logical_and(input: Operand, other: Operand, *, out: Tensor | None = None) ->
     return _logical(np.logical_and, input, other)
 
 
-@takes_out
+@takes_flat_out
 def logical_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether at least one of both elements is non-zero, with broadcasting.
 
@@ -244,7 +244,7 @@ def logical_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> 
     return _logical(np.logical_or, input, other)
 
 
-@takes_out
+@takes_flat_out
 def logical_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether exactly one of both elements is non-zero, with broadcasting.
 
@@ -257,7 +257,7 @@ def logical_xor(input: Operand, other: Operand, *, out: Tensor | None = None) ->
     return _logical(np.logical_xor, input, other)
 
 
-@takes_out
+@takes_flat_out
 def logical_not(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is zero or False.
 

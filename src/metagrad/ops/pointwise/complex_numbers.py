@@ -120,6 +120,7 @@ class Imag(ViewFunction):
         return grad * 1j
 
 
+@asks_for_a_tensor
 def imag(input: Tensor) -> Tensor:
     """The imaginary part of each element of a complex tensor: a view, so that writing to it changes the tensor.
 
@@ -225,6 +226,7 @@ class ViewAsReal(ViewFunction):
         return Complex.on(grad[..., 0], grad[..., 1])
 
 
+@asks_for_a_tensor
 def view_as_real(input: Tensor) -> Tensor:
     """A complex tensor (*) as pairs of real and imaginary parts (*, 2); a view.
 

@@ -14,10 +14,20 @@ from metagrad.base.typing import Array, Number, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.fusion import as_one_step, noted_for_numpy
 from metagrad.kernels.selection import select
+from metagrad.ops.argument_types import combination
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.fitting import fitting
-from metagrad.ops.operands import as_tensor, cast_to, in_single, need_room, promoted_in_single, real_factor, result_type
+from metagrad.ops.operands import (
+    as_tensor,
+    cast_to,
+    in_single,
+    need_room,
+    need_tensors,
+    promoted_in_single,
+    real_factor,
+    result_type,
+)
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.division import div
@@ -81,6 +91,7 @@ def addcmul(
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
         need_room(value, input.dtype)
         return Addcmul.apply(input, tensor1, tensor2, value=value)
+    need_tensors("addcmul", input=input, tensor1=tensor1, tensor2=tensor2)
     product = mul(*_with(input, tensor1, tensor2))
     if result_type(input, product) is dtypes.bool_:
         raise unsupported("addcmul", dtypes.bool_)
@@ -152,6 +163,8 @@ def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = No
         which, other = ("end", end) if end.dtype is not input.dtype else ("weight", cast("Tensor", weight))
         wanted, found = (dtypes.cpp_name(x.dtype) for x in (input, other))
         raise RuntimeError(f"lerp: expected dtype {wanted} for `{which}` but got dtype {found}")
+    if not isinstance(end, Variable):
+        raise TypeError(combination("lerp", (input, end, weight), {}))
     if input.dtype.category < 2:
         raise unsupported("lerp", input.dtype)
     return _lerp(input, end, real_factor("lerp", weight, input))
@@ -190,5 +203,6 @@ def addcdiv(
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
         need_room(value, input.dtype)
         return Addcdiv.apply(input, tensor1, tensor2, value=value)
+    need_tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
     quotient = div(*_with(input, tensor1, tensor2))
     return add(input, quotient if value == 1 else mul(quotient, real_factor("addcdiv", value, quotient)))

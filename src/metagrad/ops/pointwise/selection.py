@@ -16,7 +16,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels import masks
 from metagrad.kernels.selection import select
-from metagrad.ops.argument_types import NotATensor
+from metagrad.ops.argument_types import NotATensor, combination
 from metagrad.ops.arguments import takes_out, takes_out_by
 from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.fitting import fitting
@@ -159,6 +159,8 @@ def clamp(
     if x.array.dtype.char in "fd" and _is_ordinary(min) and _is_ordinary(max):
         return Clamp.apply(x, min, max)
     bounds = [b for b in (min, max) if b is not None]
+    if len(bounds) == 2 and isinstance(min, Variable) is not isinstance(max, Variable):
+        raise TypeError(combination("clamp", (input, min, max), {}))
     need_an_order("clamp", x, *bounds)
     kind = result_type(x, *bounds)
     if kind.is_complex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -115,7 +116,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         raise RuntimeError(
             f"rot90: expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
         )
-    turns = k % 4
+    turns = operator.index(k) % 4
     if turns == 0:
         return named(clone(input, memory_format=contiguous_format), "Rot90")
     turned = flip(input, a, b) if turns == 2 else transpose(flip(input, b if turns == 1 else a), a, b)

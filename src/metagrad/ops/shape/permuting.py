@@ -148,6 +148,7 @@ def _moved(name: str, dims: int | Sequence[int], ndim: int) -> tuple[int, ...]:
 moveaxis = movedim
 
 
+@asks_for_a_tensor
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions swapped, and the conjugate of complex numbers.
 

@@ -52,6 +52,7 @@ def get_device(input: Tensor) -> int:
     return -1 if where.type == "cpu" else where.index or 0
 
 
+@asks_for_a_tensor
 def is_conj(input: Tensor) -> bool:
     """Whether the tensor is what ``conj`` made of another, or a view of that. It has been computed; PyTorch would put it off.
 
@@ -63,6 +64,7 @@ def is_conj(input: Tensor) -> bool:
     return id(input) in conjugated
 
 
+@asks_for_a_tensor
 def is_neg(input: Tensor) -> bool:
     """Whether the tensor is the imaginary part of what ``conj`` made, whose negation PyTorch would put off.
 
@@ -117,6 +119,7 @@ def is_complex(input: Tensor) -> bool:
     return input.dtype.is_complex
 
 
+@asks_for_a_tensor
 @asks_for_a_tensor
 def is_nonzero(input: Tensor) -> bool:
     """Whether a tensor of one element is not zero.

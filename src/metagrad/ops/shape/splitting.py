@@ -139,7 +139,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if input.array.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
-    chunks = int(chunks)
+    chunks = operator.index(chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[dimension(dim, input.array.ndim)]
@@ -294,7 +294,7 @@ def _plain(where: Tensor | int | Sequence[int]) -> int | list[int]:
             f"got {type(where).__name__}: {where!r}"
         )
     if not isinstance(where, Variable):
-        return operator.index(where) if hasattr(where, "__index__") else [int(i) for i in where]
+        return operator.index(where) if hasattr(where, "__index__") else [operator.index(i) for i in where]
     if where.array.ndim > 1 or where.array.dtype != "int64":
         raise RuntimeError(
             "tensor_split expected tensor_indices_or_sections to have dtype int64 and at most one dimension, got "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -148,7 +149,7 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     """
     shape, strides = shape_of((size,)), shape_of((stride,))
     memory, home = located(input.array)
-    offset = home[2] if storage_offset is None else int(storage_offset)
+    offset = home[2] if storage_offset is None else operator.index(storage_offset)
     if len(shape) != len(strides):
         raise RuntimeError(f"as_strided: mismatch in length of strides and shape: {list(strides)} for {list(shape)}")
     if min((*strides, 0)) < 0:
