@@ -81,6 +81,9 @@ LAYERS = {
     },
     "unfold(x[None, None], 2)": {"kernel_size": (2, 2), "padding": (0, 0), "stride": (1, 1), "dilation": (1, 1)},
     "pad(x, (1, 0))": {"pad": (1, 0)}, "mse_loss(x, x.detach())": {"reduction": 1},
+    "mse_loss(x, x.detach(), reduction='none')": {"reduction": 0},
+    "huber_loss(x, x.detach(), reduction='sum', delta=2)": {"reduction": 2, "delta": 2},
+    "binary_cross_entropy_with_logits(x, x.detach())": {"reduction": 1, "target": [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]},
     "linear(x, k[0, 0].new_ones(4, 3).requires_grad_())": {"self_sym_sizes": (2, 3), "mat2_sym_sizes": (3, 4)},
 }  # fmt: skip
 

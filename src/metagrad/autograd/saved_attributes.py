@@ -263,6 +263,11 @@ def _moved(node: Any) -> tuple[int, int]:
     return (moved[0], moved[1]) if moved else (0, 0)
 
 
+def _reduction(node: Any) -> int:
+    """0 for none, 1 for the mean, 2 for the sum: of an op that has both, the sum's terms are divided by 1."""
+    return 2 if node.op_name == "Sum" else 0 if "count" not in vars(node) else 2 if node.count == 1 else 1
+
+
 def _bound(node: Any, number: int, name: str) -> Any:
     """A bound of ``clamp``: a number, a leaf, or None where there is none."""
     if any(origin[0] == number for origin in node.origins) or node.edges[number] is not None:
@@ -295,7 +300,7 @@ def _correction(node: Any) -> int | None:
 _KEPT = frozenset({"condition", "mask", "index", "indices", "min", "max", "pivots", "result2"})  # tensors, or numbers
 _WITHIN = {
     "EluBackward0": ("self", "alpha"),
-    "MseLossBackward0": ("self", "target"),
+    **dict.fromkeys(("MseLossBackward0", "BinaryCrossEntropyWithLogitsBackward0"), ("self", "target")),
 }  # what the node before has, where they are two here
 
 # Where the rest is: an attribute of the node's, the number of a tensor, or a function of the node. PyTorch's name of a node,
@@ -312,7 +317,7 @@ _RULES: dict[str, Any] = {
     "Mul.scale": lambda n: n.saved[1].item(), "approximate": lambda n: "tanh" if n.op_name == "GeluTanh" else "none",
     "Quotient.self": lambda n: None, "Quotient.other": lambda n: np.array(n.saved[0]), "Dropout.self": lambda n: None,
     "Dropout.other": lambda n: n.saved[0] * np.float32(n.scale), "PowBackward0.exponent": _exponent, "LerpBackward1.end": 1,
-    "Lerp.weight": 2, "correction": _correction, "reduction": lambda n: {"Mean": 1, "Sum": 2}.get(n.op_name, 0),
+    "Lerp.weight": 2, "correction": _correction, "reduction": _reduction, "delta": "delta",
     "offset": lambda n: n.at[0], "dim1": lambda n: n.at[1], "dim2": lambda n: n.at[2], "dim0": lambda n: _moved(n)[0],
     "Transpose.dim1": lambda n: _moved(n)[1], "split_size": lambda n: n.results[0][0][n.axis],
     "split_sizes": lambda n: tuple([shape[n.axis] for shape, _ in n.results]),

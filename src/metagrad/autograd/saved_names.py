@@ -24,7 +24,8 @@ dim indices self_sym_sizes: Sort Topk
 dim result self: Cumprod Logcumsumexp
 dim indices self: Cummax Cummin
 eigenvalues eigenvectors: LinalgEig LinalgEigh
-reduction self target: MseLoss SoftMarginLoss
+reduction self target: MseLoss BinaryCrossEntropyWithLogits
+delta reduction self target: HuberLoss
 dim index self_sym_sizes: Select IndexSelect
 dim end self_sym_sizes start step: Slice
 indices self_sym_sizes: Index
