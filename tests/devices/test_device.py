@@ -20,3 +20,10 @@ def test_a_device_that_is_not_there_is_named():
         metagrad.cuda.get_device("cuda:0")
     with pytest.raises(RuntimeError, match="Expected one of cpu, cuda, .* device type at start of device string: gpu"):
         metagrad.zeros(2).to("gpu")
+
+
+@pytest.mark.parametrize("given", [lambda: metagrad.zeros(2), lambda: metagrad.nn.Linear(1, 1)])
+def test_cuda_moves_to_a_gpu_and_nowhere_else(given):
+    for place in ("cpu", metagrad.device("meta")):
+        with pytest.raises(RuntimeError, match="^Invalid device, must be cuda device"):
+            given().cuda(place)

@@ -162,13 +162,16 @@ def cuda(input: Tensor, device: DeviceLike = None, non_blocking: bool = False) -
 
     ``non_blocking`` changes nothing: the copy is done when this returns.
 
-    Raises RuntimeError without CuPy or without a GPU.
+    Raises RuntimeError without CuPy or without a GPU, and for a device that is not one.
 
     >>> import metagrad
     >>> x = metagrad.zeros(2)
     >>> x = x.cuda() if metagrad.cuda.is_available() else x
     """
-    return to(input, "cuda" if device is None else Device(device))
+    place = Device("cuda" if device is None else device)
+    if place.type != "cuda":
+        raise RuntimeError(f"Invalid device, must be cuda device, got {str(place)!r}: use .to({str(place)!r})")
+    return to(input, place)
 
 
 def item(input: Tensor) -> Any:
