@@ -130,7 +130,7 @@ _LAZY: set[str] = {
     "einops_backend", "fft", "func", "functions", "futures", "fx", "hub", "inspection", "jit", "library", "linalg",
     "masked", "metrics", "monitor", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom",
     "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types", "utils", "version",
-    "viz", "xpu", "_C", "_dynamo", "_utils",
+    "viz", "xpu", "_C", "_dynamo", "_inductor", "_utils",
 }  # fmt: skip
 _NEURAL = """
     adaptive_avg_pool1d alpha_dropout alpha_dropout_ avg_pool1d bilinear celu celu_

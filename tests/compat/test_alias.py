@@ -459,6 +459,20 @@ def test_marks_for_a_compiler_are_taken_as_pytorch_takes_them():
     assert _dynamo.mark_dynamic(x, 0, min=2, hint_override=3) is _dynamo.maybe_mark_dynamic(x, [0]) is None
 
 
+def test_settings_of_compilers_are_kept_and_given_back():
+    import metagrad._dynamo.config as tracing
+    import metagrad._inductor.config as config
+
+    assert tracing is mg._dynamo.config and tracing.cache_size_limit == 8 and not tracing.suppress_errors
+    assert config is mg._inductor.config and not hasattr(config, "no_such_setting")
+    with config.patch({"max_autotune": True, "triton.cudagraphs": True}), tracing.patch(suppress_errors=True):
+        assert config.max_autotune and config.triton.cudagraphs and tracing.suppress_errors
+    assert not (config.max_autotune or config.triton.cudagraphs or tracing.suppress_errors)
+    assert config.patch("freezing", True)(lambda: config.freezing)() and not config.freezing
+    with pytest.raises(AttributeError), config.patch(no_such_setting=1):
+        pass
+
+
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_attention_with_scores_and_masks_that_are_functions(torch):

@@ -32,7 +32,7 @@ PATHS = [
     "nn.parallel.scatter_gather", "nn.utils.clip_grad", "nn.utils.init", "nn.utils.memory_format", "nn.utils.parametrizations",
     "nn.utils.spectral_norm", "nn.utils.stateless", "nn.utils.weight_norm", "return_types",
     "storage", "torch_version", "utils.benchmark", "utils.collect_env", "utils.data._utils", "utils.model_zoo",
-    "utils.weak", "_C", "_dynamo", "_tensor", "_utils", "xpu.random",
+    "utils.weak", "_C", "_dynamo", "_dynamo.config", "_inductor", "_inductor.config", "_tensor", "_utils", "xpu.random",
 ]  # fmt: skip
 
 

@@ -25,7 +25,8 @@
 ``flop_counter.py``         operations of products and convolutions, counted
 ``foreach.py``              ``_foreach_add`` and its kind: one method of several tensors
 ``functorch.py``            what ``func`` was before
-``dynamo.py``               the compiler's settings
+``compiler_settings.py``    its settings
+``dynamo.py``               marks for it
 ``fake_tensors.py``         whether a program is being traced
 ``fx/``                     programs as graphs: traced, looked at, changed, run
 ``futures.py``              results that may come later

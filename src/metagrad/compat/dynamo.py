@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from types import SimpleNamespace
 from typing import Any
 
+from metagrad.compat import compiler_settings as config
 from metagrad.compat.compiler import (
     allow_in_graph,
     assume_constant_result,
@@ -24,9 +24,6 @@ __all__ = [
     "substitute_in_graph",
 ]  # fmt: skip
 
-config = SimpleNamespace(
-    cache_size_limit=8, recompile_limit=8, suppress_errors=False, verbose=False, optimize_ddp=True, capture_scalar_outputs=False
-)  # fmt: skip
 disallow_in_graph = allow_in_graph
 
 
