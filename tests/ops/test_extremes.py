@@ -117,3 +117,35 @@ def test_rows_of_one_number_are_0_when_normed(lib, size):
     assert lib.cat([y[:3], y[4:]]).tolist() == [[1.0] * size] * 399
     x = lib.tensor([17.3, -0.1] * 512).reshape(16, 64, 1).expand(16, 64, size).contiguous()
     assert lib.nn.functional.group_norm(x, 64).abs().max() < 1e-10
+
+
+@both
+def test_what_a_run_starts_with_takes_no_share_of_the_gradient(lib):
+    lib = pytest.importorskip(lib)
+    for initial, expected in ((2.0, [0.5, 0.5, 1, 0]), (1.0, [0.5, 0.5, 1, 0]), (4.0, [0, 0, 1, 0]), (NAN, [0] * 4)):
+        x = lib.tensor([2.0, 2.0, 5.0, 0.0], requires_grad=True)
+        y = lib.segment_reduce(x, "max", lengths=lib.tensor([2, 0, 2]), initial=initial)
+        y.sum().backward()
+        assert x.grad.tolist() == expected and y[1].isnan().item() == math.isnan(initial)
+
+
+@both
+def test_one_power_for_integers_has_the_whole_exponent(lib):
+    lib = pytest.importorskip(lib)
+    assert lib.logspace(2.5, 7, 1, 2, dtype=lib.int64).tolist() == [5]
+    assert lib.logspace(2.5, 7, 2, 2, dtype=lib.int64).tolist() == [4, 128]
+
+
+def test_matrices_that_are_singular_for_lapack_alone():
+    a = mg.tensor([[7 - 9j, -7 + 9j, 3 + 9j], [13j, -13j, -9 - 6j], [-6 + 4j, 6 - 4j, -6j]], dtype=mg.complex128)
+    a = mg.stack([mg.eye(3, dtype=a.dtype), a, a.mT])
+    for found in (mg.linalg.inv_ex(a), mg.linalg.solve_ex(a, a)):
+        assert found[0].shape == a.shape and found.info[0] == 0 and found[0][0].tolist() == a[0].tolist()
+    if found.info.any():  # LAPACK's rounding is the processor's
+        with pytest.raises(mg.linalg.LinAlgError, match=r"inv.*\(Batch element \d\).*singular"):
+            mg.linalg.inv(a)
+
+
+def test_offsets_that_fall_are_refused():
+    with pytest.raises(RuntimeError, match=r"offsets must not fall.*\[0, 3, 1\]"):
+        mg.nn.functional.embedding_bag(mg.tensor([0, 1, 2, 0]), mg.eye(3), mg.tensor([0, 3, 1]))

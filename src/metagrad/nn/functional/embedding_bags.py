@@ -177,4 +177,7 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[An
     end = int(begins[-1]) if include_last else a.size
     ends = np.concatenate([begins[1:bags], filled(1, end, begins.dtype, begins)])
     lengths = ends - begins[:bags] if bags else np.zeros(0, np.int64, like=a)
-    return a[: int(lengths.sum())], np.repeat(np.arange(bags, like=a), lengths), bags
+    try:
+        return a[: int(lengths.sum())], np.repeat(np.arange(bags, like=a), lengths), bags
+    except ValueError as error:
+        raise RuntimeError(f"offsets must not fall: bags begin one after the other, got {begins.tolist()}") from error

@@ -117,7 +117,7 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
         if dtype is not None:
             raise RuntimeError(f"torch.{name}(): inferred dtype complex can't be safely cast to passed dtype {kind}")
         kind = kind.to_complex()
-    if kind.category == 1:
+    if kind.category == 1 and (steps > 1 or name == "linspace"):
         first, last = (int(fitting(value, kind)) for value in (first, last))  # type: ignore[arg-type]
     exponents = name == "logspace" and not kind.is_complex
     return _spaced(first, last, steps, dtypes.float64 if exponents else kind), kind

@@ -13,6 +13,7 @@ from metagrad.ops.create.creation import full
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.scatter_reduce import index_reduce
 from metagrad.ops.index.scattering import index_add
+from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.joining import stack
 from metagrad.ops.shape.views import reshape
 
@@ -78,6 +79,10 @@ def _of_one(data: Tensor, reduce: str, counts: Any, initial: float | None) -> Te
     used = int(counts.sum())
     run = wrap(np.repeat(np.arange(len(counts)), counts))
     start = full((len(counts), *data.array.shape[1:]), _EMPTY[reduce] if initial is None else initial, dtype=data.dtype)
+    if initial is not None and reduce in ("max", "min"):  # it takes no share of the gradient
+        found = _of_one(data, reduce, counts, None)
+        reached = found >= initial if reduce == "max" else found <= initial
+        return where(reached | (found != found), found, start)
     if reduce in _BY_INDEX:
         return index_reduce(start, 0, run, data[:used], _BY_INDEX[reduce])
     total = index_add(start, 0, run, data[:used])

@@ -287,11 +287,12 @@ def zero_pivot(factors: Array) -> Array:
     return np.where(zero.any(axis=-1), np.argmax(zero, axis=-1) + 1, 0).astype(np.int32)
 
 
-def singular_at(a: Array) -> Array:
-    """For each matrix 0, or the first zero pivot of its elimination.
+def singular_at(a: Array, given: Array) -> Array:
+    """For each matrix 0, or the first zero pivot of its elimination; the last, where only LAPACK's of ``given`` comes upon a 0.
 
-    >>> singular_at(np.array([[1.0, 2.0], [2.0, 4.0]]))
+    >>> singular_at(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[1.0, 2.0], [2.0, 4.0]]))
     array(2, dtype=int32)
     """
     m, n = a.shape[-2:]
-    return zero_pivot(eliminate(a.reshape(-1, m, n) if a.size else a.reshape(0, m, n), True)[0]).reshape(a.shape[:-2])
+    found = zero_pivot(eliminate(a.reshape(-1, m, n) if a.size else a.reshape(0, m, n), True)[0]).reshape(a.shape[:-2])
+    return np.where((found == 0) & (np.linalg.slogdet(given)[0] == 0), np.int32(n), found)

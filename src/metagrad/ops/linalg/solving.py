@@ -44,7 +44,7 @@ class Inverse(Function):
         try:
             z = np.swapaxes(in_order(np.linalg.inv(np.swapaxes(a, -1, -2))), -1, -2)  # column by column, as in PyTorch
         except np.linalg.LinAlgError:
-            check_info(name, singular_at(a), SINGULAR)
+            check_info(name, singular_at(a, np.swapaxes(a, -1, -2)), SINGULAR)
             raise
         self.save(z)
         return z
@@ -61,7 +61,7 @@ class Solve(Function):
         try:
             x = column_major(np.linalg.solve(a, b))
         except np.linalg.LinAlgError:
-            check_info(name, singular_at(a), _UNSOLVABLE)
+            check_info(name, singular_at(a, a), _UNSOLVABLE)
             raise
         self.save(a, x)
         return x
