@@ -6,6 +6,7 @@ import pytest
 import metagrad
 from metagrad.kernels import copying, tuning
 from metagrad.kernels.compiled.reversal import copy_rows
+from metagrad.kernels.halves import by_singles, narrow, widen
 
 pytest.importorskip("numba")
 import ml_dtypes
@@ -52,11 +53,37 @@ def test_halves_by_their_bits():
     for x in (finite, between, up, down, np.clip(bits, -65519, 65519), bits, numbers().reshape(-1)):
         with np.errstate(all="ignore"):
             expected, found = x.astype(np.float16), np.empty(len(x), np.float16)
-            copying.narrow(found, x)
+            narrow(found, x)
         np.testing.assert_array_equal(found.view(np.uint16), expected.view(np.uint16))
     single = np.empty(len(halves), np.float32)
-    copying.widen(single, halves)
+    widen(single, halves)
     np.testing.assert_array_equal(single.view(np.uint32), halves.astype(np.float32).view(np.uint32))
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.divide, np.maximum, np.minimum, np.greater, np.equal])
+def test_arithmetic_of_halves_by_singles(ufunc):
+    x = RNG.permutation(np.arange(1 << 16, dtype=np.uint16).view(np.float16)).reshape(256, 256)
+    y = RNG.permutation(x.reshape(-1)).reshape(x.shape)
+    with np.errstate(all="ignore"):
+        for other in (y, 0.3, np.float16(0.3), y[0], 1e6):
+            expected = ufunc(x, other)
+            found = np.empty_like(expected)
+            by_singles(ufunc)(x, other, out=found)
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_large_halves_are_computed_with_by_their_bits():
+    n = 300_001
+    x = ((metagrad.arange(n) % 1001 - 500.0) / 256).half()
+    assert x.max().item() == 1.953125 and x.amin().item() == -1.953125
+    assert x.sum(dtype=metagrad.float32).item() == pytest.approx(x.float().sum().item())
+    assert (x > 0).sum().item() == (x.float() > 0).sum().item()
+    for op in (lambda x: x.relu(), lambda x: x * 0.1 + x, lambda x: x / 3, lambda x: x.clamp(-1, 1) - x):
+        expected = [op(part).tolist() for part in (x[:5], x[-5:])]
+        assert [part.tolist() for part in (op(x)[:5], op(x)[-5:])] == expected
+    x.requires_grad_()
+    (x * 1e-4).backward(metagrad.full((n,), 1e-3).half())
+    assert set(x.grad.tolist()) == {1.1920928955078125e-07}
 
 
 @pytest.mark.parametrize("of", KINDS)

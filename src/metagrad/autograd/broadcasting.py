@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.kernels import reductions, tuning
+from metagrad.kernels.copying import as_type
 
 
 def fitted(grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -18,7 +19,7 @@ def fitted(grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if grad.shape != shape:
         grad = sum_to_shape(grad, shape)
     if grad.dtype != dtype:
-        grad = (grad.real if _drops_imaginary(grad.dtype, dtype) else grad).astype(dtype)
+        grad = as_type(grad.real if _drops_imaginary(grad.dtype, dtype) else grad, dtype)
     return np.asarray(grad) if isinstance(grad, np.generic) else grad
 
 
@@ -49,7 +50,7 @@ def sum_to_shape(x: Any, shape: tuple[int, ...]) -> Any:
     if x.__class__ is not np.ndarray:
         return x.sum(axis=axes, keepdims=True).reshape(shape)
     if x.dtype == np.float16:
-        return x.sum(axis=axes, keepdims=True, dtype=np.float32).reshape(shape).astype(np.float16)
+        return np.asarray(reductions.sum_of_halves(x, axes, True)).reshape(shape).astype(np.float16)
     if x.size >= tuning.SUM_LOSES_DIGITS:
         return np.asarray(reductions.sum(x, axes, True)).reshape(shape)
     return np.asarray(x.sum(axis=axes, keepdims=True)).reshape(shape)

@@ -1,7 +1,4 @@
-"""Copies of large arrays, in another dtype, order or shape or not, and arrays filled with a number: on all threads.
-
-float16 and bfloat16 are halves of a number's bits: NumPy converts them one by one, the processor many at once.
-"""
+"""Copies of large arrays, in another dtype, order or shape or not, and arrays filled with a number: on all threads."""
 
 from __future__ import annotations
 
@@ -21,21 +18,12 @@ from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formul
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, Program, cast
+from metagrad.kernels.halves import BY_BITS, converted, converts
 from metagrad.kernels.libraries import whole_on_gpu
 from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
-_FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
 _KINDS = frozenset("fdlq?i")  # dtypes that are converted into each other as C does it
-_MAGNITUDE = np.int16(0x7FFF)  # a half's bits without the sign
-_NOT_FINITE = 0x7C00  # from these on it is infinite or nan
-_MOVED = np.int32(-0x70002000)  # the bits that a half fills after 13 others; the sign was repeated
-_BIAS = np.float32(2.0**112)
-# Of float32 numbers as halves: what is no sign; from where on they are infinite; the digits that are left out; the last one that
-# stays; what rounds, with the exponent's bias; and the bits and the value of the smallest number that has all of a half's digits.
-_SIZE, _TOO_LARGE, _DIGITS, _LAST = np.int32(0x7FFFFFFF), 0x477FF000, np.int32(13), np.int32(1)
-_ROUNDING, _LEAST_NORMAL, _LEAST = np.int32(0xFFF - (112 << 23)), 113 << 23, np.float32(2.0**-14)
-_HALF, _BITS_OF_HALF = np.float32(0.5), np.int32(0x3F000000)
 _HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}
 
 
@@ -44,10 +32,15 @@ def copied(x: Array, dtype: np.dtype[Any]) -> Array:
     if x.__class__ is not np.ndarray:
         return result_order.copied(whole_on_gpu(x, dtype), dtype)
     if x.size < tuning.POINTWISE_LARGE or min(x.strides) < 0:
-        return result_order.copied(x, dtype)
+        return converted(x, dtype) if converts(x, dtype) else result_order.copied(x, dtype)
     y = result_order.memory_by(x, dtype)
     assign(y, x)
     return y
+
+
+def as_type(x: Array, dtype: np.dtype[Any]) -> Array:
+    """``x.astype(dtype)``; halves by their bits."""
+    return copied(x, dtype) if converts(x, dtype) else x.astype(dtype)
 
 
 def copied_in_order(x: Array) -> Array:
@@ -191,7 +184,7 @@ def _in_chunks(y: Array, x: Array) -> bool:
 
     strips = _strips(y, x)
 
-    by_bits = {(_FLOAT16, _FLOAT32): widen, (_FLOAT32, _FLOAT16): narrow}.get((x.dtype, y.dtype))  # of this byte order
+    by_bits = BY_BITS.get((x.dtype, y.dtype))
 
     def work(chunk: slice) -> None:
         to, of = y[(*before, chunk)], x[(*before, chunk)]
@@ -203,48 +196,6 @@ def _in_chunks(y: Array, x: Array) -> bool:
 
     map_chunks(work, chunks)
     return True
-
-
-def widen(y: Array, x: Array) -> None:
-    """Halves x as float32 y, by their bits: sign, exponent and digits are moved to their places, and 2¹¹² makes up for the bias."""
-    for block in cut(len(x), tuning.WIDENED_BLOCK):
-        half, single = x[block].view(np.int16), y[block]
-        if (half & _MAGNITUDE).max() >= _NOT_FINITE:
-            np.copyto(single, x[block])
-            continue
-        bits = single.view(np.int32)
-        np.left_shift(half, np.int32(13), out=bits)
-        bits &= _MOVED
-        single *= _BIAS
-
-
-def narrow(y: Array, x: Array) -> None:
-    """float32 numbers x as halves y, by their bits: rounded to 10 digits, to even where two are as near.
-
-    Numbers below 2⁻¹⁴, of which a half has fewer digits, are rounded to multiples of 2⁻²⁴ by what is added, ½; what comes of
-    the other way is never larger there, and never smaller elsewhere.
-    """
-    for block in cut(len(x), tuning.WIDENED_BLOCK):
-        single, half = x[block], y[block].view(np.int16)
-        size = single.view(np.int32) & _SIZE
-        if size.max() >= _TOO_LARGE:
-            np.copyto(y[block], single, casting="unsafe")
-            continue
-        bits = size >> _DIGITS
-        bits &= _LAST
-        bits += size
-        bits += _ROUNDING
-        bits >>= _DIGITS
-        if size.min() < _LEAST_NORMAL:
-            near = size.view(np.float32)
-            np.clip(near, 0, _LEAST, out=near)
-            near += _HALF
-            size -= _BITS_OF_HALF
-            np.maximum(bits, size, out=bits)
-        sign = np.signbit(single).astype(np.int16)
-        sign <<= np.int16(15)
-        np.copyto(half, bits, casting="unsafe")
-        half |= sign
 
 
 def _filled_in_chunks(y: Array, x: Array | Number) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import available
+from metagrad.kernels.halves import by_singles
 from metagrad.kernels.quicker import quickest
 from metagrad.kernels.selection import select_into
 
@@ -209,12 +210,17 @@ class Formula:
                 needed.update(step.arguments)
                 steps.append(step)
         self.steps = steps[::-1]
-        self._calls = [(quickest(step.function), step.arguments, step.result) for step in self.steps]
         self.values = tape.values
+        self._calls = [(self._quickest(step), step.arguments, step.result) for step in self.steps]
         self.own = list(own)
         self.buffers: list[np.dtype[Any]] = []
         self._buffer_of: dict[int, int] = {}  # ~number for the memory of a wanted value
         self._assign_buffers(wanted, self.own)
+
+    def _quickest(self, step: _Step) -> Callable[..., Any]:
+        """What computes a step in the least time."""
+        of_halves = any(getattr(self.values[a], "dtype", None) == np.float16 for a in step.arguments)
+        return by_singles(step.function) if of_halves else quickest(step.function)
 
     def _assign_buffers(self, wanted: set[int], own: Iterable[int]) -> None:
         """A buffer for every step's result that nobody wants; one whose content is no longer read is taken again."""

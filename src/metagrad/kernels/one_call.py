@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from metagrad.base.layouts import inverse
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks, perform_formula, rows_joined
+from metagrad.kernels.chunks import map_chunks, perform_formula, rows_joined
 from metagrad.kernels.compiled.choice import are_there_loops, use_formula
 from metagrad.kernels.compiled.expressions import CURVES
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, EXACT, ROW, of_ufunc
-from metagrad.kernels.copying import chunks_of, copied_in_order, narrow, widen
+from metagrad.kernels.copying import chunks_of, copied_in_order
+from metagrad.kernels.halves import by_singles
 from metagrad.kernels.quicker import quickest
 
 
@@ -168,7 +169,7 @@ def _memory_like(inputs: Sequence[Array]) -> Array:
 def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
     alike = _alike(inputs, y)
     arrays, out = alike or _flattened(inputs, y)
-    compute = _by_singles(ufunc) if alike and ufunc in _OF_HALVES and y.dtype == np.float16 else quickest(ufunc)
+    compute = by_singles(ufunc) if alike and inputs[0].dtype == np.float16 else quickest(ufunc)
     axis, chunks = chunks_of(out, max(inputs[0].itemsize, y.itemsize))
 
     def run(s: slice) -> None:
@@ -178,22 +179,6 @@ def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
         if not alike and out.shape[-1:] >= (tuning.UNBUFFERED_ROW,):
             np.setbufsize(tuning.SHORT_BUFFER)
         map_chunks(run, chunks)
-
-
-_OF_HALVES = {np.add, np.subtract, np.multiply, np.divide}  # which NumPy, too, computes in float32 and rounds once
-
-
-def _by_singles(ufunc: np.ufunc) -> Callable[..., None]:
-    """A ufunc of halves by float32 numbers, block by block, for NumPy converts each by itself."""
-
-    def compute(*arrays: Array, out: Array) -> None:
-        for block in cut(len(out), tuning.WIDENED_BLOCK):
-            singles = [np.empty(block.stop - block.start, np.float32) for _ in arrays]
-            for single, a in zip(singles, arrays, strict=True):
-                widen(single, a[block])
-            narrow(out[block], ufunc(*singles, out=singles[0]))
-
-    return compute
 
 
 def _alike(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array] | None:

@@ -23,8 +23,11 @@ from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.compiler import available
+from metagrad.kernels.copying import copied
+from metagrad.kernels.halves import converts
 from metagrad.kernels.threads import get_num_threads
 
+_SINGLE = np.dtype(np.float32)
 # Loops over rows and over columns, which compiling leaves as they are here.
 _ROW_SUMS, _COLUMN_SUMS = compiled.row_sums, compiled.column_sums
 _ROW_PRODUCTS, _COLUMN_PRODUCTS = compiled.row_products, compiled.column_products
@@ -310,6 +313,13 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     return dropped(fold(x, axis, _sum, np.add, once=True) if found is None else found, axis, keepdims)
 
 
+def sum_of_halves(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """Σ x of float16 numbers, in float32."""
+    if converts(x, _SINGLE):
+        return sum(copied(x, _SINGLE), axis, keepdims)
+    return x.sum(axis=axis, keepdims=keepdims, dtype=_SINGLE)
+
+
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
     """Π x: parts of a row are multiplied with each other first, which the processor does for many elements at once."""
     if not _is_rows(x, axis) or x.shape[1] < tuning.PRODUCT_ROW:
@@ -337,12 +347,16 @@ def prod(x: Array, axis: int, keepdims: bool) -> Array:
 
 def largest(x: Array, axis: tuple[int, ...]) -> Array:
     """The largest x, with extent 1 in ``axis``."""
+    if converts(x, _SINGLE):
+        return largest(copied(x, _SINGLE), axis).astype(x.dtype)
     found = _by_loop(x, axis, np.maximum, _ROW_LARGEST, _COLUMN_LARGEST) if is_large(x) else None
     return fold(x, axis, libraries.largest, np.maximum, once=True) if found is None else found
 
 
 def smallest(x: Array, axis: tuple[int, ...]) -> Array:
     """The smallest x, with extent 1 in ``axis``."""
+    if converts(x, _SINGLE):
+        return smallest(copied(x, _SINGLE), axis).astype(x.dtype)
     found = _by_loop(x, axis, np.minimum, _ROW_SMALLEST, _COLUMN_SMALLEST) if is_large(x) else None
     return fold(x, axis, libraries.smallest, np.minimum, once=True) if found is None else found
 

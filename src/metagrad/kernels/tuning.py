@@ -181,8 +181,10 @@ CHEAP_LOOP_WORTH = 1 << 17
 # which that is a multiple where fewer fit into the cache, and so few then.
 STRIP_STEP, STRIP = 256, 64
 STRIP_OF_POWERS_STEP, STRIP_OF_POWERS = 1024, 16
-# Halves of a block that become float32 by their bits: half a megabyte of these.
-WIDENED_BLOCK = 1 << 17
+# Numbers from which halves become float32, or these halves, by their bits.
+HALVES_WORTH = 1 << 10
+# Halves of a block of them: with fewer, threads lose more by taking turns.
+WIDENED_BLOCK = 1 << 19
 # Bytes of a row from which rows are copied from wherever they lie: for shorter ones, finding them costs as much.
 ROW_BYTES = 256
 

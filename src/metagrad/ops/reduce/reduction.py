@@ -31,8 +31,7 @@ class Sum(Function):
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
         if x.dtype.char == "e":  # halves are added up in float32, and rounded once
-            y = in_order(as_array(x.sum(axis=axis, keepdims=keepdim, dtype=np.float32)))
-            return y.astype(x.dtype)
+            return in_order(as_array(reductions.sum_of_halves(x, axis, keepdim))).astype(x.dtype)
         if x.size < tuning.REDUCTION_LARGE:
             y = x.sum(axis=axis, keepdims=keepdim, dtype=x.dtype)  # NumPy would widen narrow integers
             return y if y.ndim < 2 else in_order(y)
