@@ -51,3 +51,13 @@ def test_second_derivatives_through_a_write_into_a_transposed():
         return (y * y).sum()
 
     assert metagrad.autograd.gradcheck(loss, (x,)) and metagrad.autograd.gradgradcheck(loss, (x,))
+
+
+def test_an_inserted_dimension_has_the_step_that_its_place_gives_it():
+    """Which tells that a signal, (N, L, C) in memory, is no image in ``channels_last`` when it gets a last dimension of 1."""
+    x = metagrad.zeros(2, 5, 3).transpose(1, 2)
+    assert [x.unsqueeze(d).stride() for d in (0, 1, 2, 3)] == [
+        (30, 15, 1, 3), (15, 3, 1, 3), (15, 1, 15, 3), (15, 1, 3, 1),
+    ]  # fmt: skip
+    assert metagrad.nn.functional.conv2d(x.unsqueeze(-1), metagrad.zeros(4, 3, 1, 1)).stride() == (20, 5, 1, 1)
+    assert metagrad.nn.functional.conv2d(x.unsqueeze(2), metagrad.zeros(4, 3, 1, 1)).stride() == (20, 1, 20, 4)
