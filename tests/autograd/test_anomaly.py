@@ -180,3 +180,12 @@ def test_any_error_of_the_backward_pass_shows_where_the_op_was_applied(lib):
     error, (_, where) = caught(lib, failing)
     assert error == "by itself"
     assert "Error detected in FailingBackward" in where and "Failing.apply(" in where
+
+
+def test_the_mode_is_a_bool(lib):
+    with pytest.raises(TypeError, match="argument 'enabled' .position 1. must be bool, not int"):
+        lib.autograd.set_detect_anomaly(3)
+    assert not lib.is_anomaly_enabled()
+    x = lib.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+        lib.autograd.grad(x.exp(), x, is_grads_batched=True)

@@ -140,8 +140,9 @@ def _check_inputs(inputs: Any, name: str = "grad") -> None:
 def _check_batched(batched: Any, outputs: Sequence[Any]) -> None:
     """Raise unless there are rows of gradients of the shapes of the outputs."""
     if batched is None:
-        raise ValueError(
-            "is_grads_batched=True: grad_outputs must be given, a batch of gradients for each output, got None"
+        raise RuntimeError(
+            "grad can be implicitly created only for scalar outputs: with is_grads_batched=True, give grad_outputs, a batch of "
+            "gradients for each output"
         )
     for i, (g, out) in enumerate(zip(batched, outputs, strict=False)):
         if g is not None and tuple(g.shape[1:]) != tuple(out.shape):

@@ -20,9 +20,9 @@ from metagrad.autograd.variable import Variable, unwrap, wrap
 
 # Inputs by their numbers, results by -1, -2, …: what is a tensor there.
 _TENSORS = {
-    **dict.fromkeys(("self", "input", "mat1", "A", "real", "query"), 0),
-    **dict.fromkeys(("other", "mat2", "weight", "exponent", "imag", "source", "vec", "target", "tensor1", "key"), 1),
-    **dict.fromkeys(("tensor2", "bias"), 2),
+    **dict.fromkeys(("self", "input", "mat1", "A", "real"), 0),
+    **dict.fromkeys(("other", "mat2", "weight", "exponent", "imag", "source", "vec", "target", "tensor1"), 1),
+    **dict.fromkeys(("tensor2",), 2),
     **dict.fromkeys(("result", "output", "inverse", "L", "Q", "U", "LU", "eigenvalues"), -1),
     **dict.fromkeys(("R", "S", "eigenvectors"), -2), "Vh": -3,
 }  # fmt: skip
@@ -92,7 +92,7 @@ def saved_attribute(node: Any, name: str) -> Any:
     key = node.name()
     if wanted in _WITHIN.get(key, ()) and node.op_name in ("Mul", "Mean", "Sum"):
         node = node.edges[0]
-    rule = _TENSORS.get(wanted, _RULES.get(wanted))
+    rule = _TENSORS.get(wanted, _RULES.get(wanted, wanted))
     rule = _RULES.get(f"{key}.{wanted}", _RULES.get(f"{node.op_name}.{wanted}", rule))
     is_raw, is_tensor = raw == "_raw_", isinstance(rule, int) or wanted in _KEPT
     if node.saved is FREED and is_tensor:
@@ -200,7 +200,7 @@ def _steps(node: Any) -> tuple[int, Any]:
 def _dim(node: Any) -> Any:
     name, kept = node.name().partition("Backward")[0], vars(node)
     if name in ("Select", "Slice"):
-        return _steps(node)[0] if "index" in kept else len(node.shape)
+        return _steps(node)[0]
     if name == "Unsqueeze":
         return _steps(node)[0] if "index" in kept else _differing(node.shape, kept["old"])
     if name == "Squeeze":
@@ -213,8 +213,7 @@ def _dim(node: Any) -> Any:
         return () if not node.shape else tuple(i for i, n in enumerate(kept["kept"]) if n != before[i])
     if "index" in kept and "axis" not in kept:
         return _along(node)[0]
-    dim = kept["settings"]["axes"] if "settings" in kept else kept["axis"]
-    return (dim,) if isinstance(dim, int) and name.startswith("Fft") else dim
+    return kept["axis"]
 
 
 def _differing(longer: tuple[int, ...], shorter: tuple[int, ...]) -> int:
@@ -297,49 +296,42 @@ def _correction(node: Any) -> int | None:
     return None if found == 1 and not node.shape else found
 
 
-_KEPT = frozenset({"condition", "mask", "index", "indices", "min", "max", "pivots", "result2"})  # tensors, or numbers
+_KEPT = frozenset({"condition", "mask", "index", "indices", "min", "max", "pivots"})  # tensors, or numbers
 _WITHIN = {
     "EluBackward0": ("self", "alpha"),
     **dict.fromkeys(("MseLossBackward0", "BinaryCrossEntropyWithLogitsBackward0"), ("self", "target")),
 }  # what the node before has, where they are two here
 
-# Where the rest is: an attribute of the node's, the number of a tensor, or a function of the node. PyTorch's name of a node,
-# or that of the op here, stands in front where a rule is for it alone.
+# Where the rest is, unless in the attribute of its name: in another one, the number of a tensor, or a function of the node.
+# PyTorch's name of a node, or that of the op here, stands in front where a rule is for it alone.
 _RULES: dict[str, Any] = {
-    "dim": _dim, "dims": "dims", "Flip.dims": "axis", "Roll.dims": "axis", "shifts": "shifts", "repeats": lambda n: n.old[::2],
+    "dim": _dim, "Flip.dims": "axis", "Roll.dims": "axis", "repeats": lambda n: n.old[::2],
     "keepdim": lambda n: len(_size_in(n)) == len(n.shape), "self_sym_sizes": _sizes,
     "self_sym_numel": lambda n: math.prod(_sizes(n)), "Linear.mat1_sym_sizes": _sizes,
     "Matmul.mat2_sym_sizes": lambda n: _size_in(n, 1), "Linear.mat2_sym_sizes": lambda n: _size_in(n, 1)[::-1],
-    "Linear.mat2": lambda n: _tensor(n, 1).t(), "Linear.beta": lambda n: 1, "Linear.alpha": lambda n: 1, "alpha": "alpha",
-    "AddBackward0.alpha": lambda n: vars(n).get("alpha", 1), "SubBackward0.alpha": lambda n: -vars(n).get("alpha", -1),
-    "beta": "beta", "value": "value", "n": "n", "negative_slope": "slope", "threshold": "threshold", "min_val": "low",
-    "max_val": "high", "ord": "p", "SharedByNan.ord": lambda n: math.inf, "scale": lambda n: 1, "input_scale": lambda n: 1,
-    "Mul.scale": lambda n: n.saved[1].item(), "approximate": lambda n: "tanh" if n.op_name == "GeluTanh" else "none",
-    "Quotient.self": lambda n: None, "Quotient.other": lambda n: np.array(n.saved[0]), "Dropout.self": lambda n: None,
+    "Linear.mat2": lambda n: _tensor(n, 1).t(), "AddBackward0.alpha": lambda n: vars(n).get("alpha", 1),
+    "SubBackward0.alpha": lambda n: -vars(n).get("alpha", -1), "negative_slope": "slope", "min_val": "low", "max_val": "high",
+    "ord": "p", "SharedByNan.ord": lambda n: math.inf, "Mul.scale": lambda n: n.saved[1].item(),
+    "approximate": lambda n: "tanh" if n.op_name == "GeluTanh" else "none", "Quotient.other": lambda n: np.array(n.saved[0]),
     "Dropout.other": lambda n: n.saved[0] * np.float32(n.scale), "PowBackward0.exponent": _exponent, "LerpBackward1.end": 1,
-    "Lerp.weight": 2, "correction": _correction, "reduction": _reduction, "delta": "delta",
-    "offset": lambda n: n.at[0], "dim1": lambda n: n.at[1], "dim2": lambda n: n.at[2], "dim0": lambda n: _moved(n)[0],
-    "Transpose.dim1": lambda n: _moved(n)[1], "split_size": lambda n: n.results[0][0][n.axis],
-    "split_sizes": lambda n: tuple([shape[n.axis] for shape, _ in n.results]),
-    "SelectBackward0.index": lambda n: _steps(n)[1] if "index" in vars(n) else int(n.op_name == "Imag"),
-    "start": lambda n: _steps(n)[1].start or 0, "end": _end, "SliceBackward0.step": lambda n: _steps(n)[1].step or 1,
-    "size": lambda n: n.there[0], "stride": lambda n: n.there[1], "storage_offset": lambda n: n.there[2] or None,
-    "dimension": lambda n: n.window[0], "Unfold.size": lambda n: n.window[1], "step": lambda n: n.window[2],
-    "condition": "condition", "mask": lambda n: vars(n).get("condition", vars(n).get("index")), "index": lambda n: _along(n)[1],
-    "indices": _indices, "Lookup.indices": "tokens", "CummaxBackward0.indices": lambda n: _along(n)[1],
-    "CumminBackward0.indices": lambda n: _along(n)[1], "sparse_grad": lambda n: False, "source_dim": lambda n: len(_size_in(n, 1)),
+    "Lerp.weight": 2, "correction": _correction, "reduction": _reduction, "offset": lambda n: n.at[0], "dim1": lambda n: n.at[1],
+    "dim2": lambda n: n.at[2], "dim0": lambda n: _moved(n)[0], "Transpose.dim1": lambda n: _moved(n)[1],
+    "split_size": lambda n: n.results[0][0][n.axis], "split_sizes": lambda n: tuple([shape[n.axis] for shape, _ in n.results]),
+    "SelectBackward0.index": lambda n: _steps(n)[1], "start": lambda n: _steps(n)[1].start or 0, "end": _end,
+    "SliceBackward0.step": lambda n: _steps(n)[1].step or 1, "size": lambda n: n.there[0], "stride": lambda n: n.there[1],
+    "storage_offset": lambda n: n.there[2] or None, "dimension": lambda n: n.window[0], "Unfold.size": lambda n: n.window[1],
+    "step": lambda n: n.window[2], "mask": lambda n: vars(n).get("condition", vars(n).get("index")),
+    "index": lambda n: _along(n)[1], "indices": _indices, "Lookup.indices": "tokens", "source_dim": lambda n: len(_size_in(n, 1)),
     "accumulate": lambda n: n.op_name == "PutAdd", "min": lambda n: _bound(n, 1, "low"), "max": lambda n: _bound(n, 2, "high"),
-    "pivots": "pivots", "pivot": lambda n: True, "mode": "mode", "upper": lambda n: vars(n).get("upper", False),
-    "left": lambda n: True, "unitriangular": "unit", "rounding_mode": lambda n: n.op_name.removesuffix("Divide").lower(),
-    "kernel_size": _windows(lambda w: w.size), "dilation": _windows(lambda w: w.dilation), "padding": _windows(lambda w: w.low),
+    "upper": lambda n: vars(n).get("upper", False), "unitriangular": "unit",
+    "rounding_mode": lambda n: n.op_name.removesuffix("Divide").lower(), "kernel_size": _windows(lambda w: w.size),
+    "dilation": _windows(lambda w: w.dilation), "padding": _windows(lambda w: w.low),
     **{f"{name}.stride": _windows(lambda w: w.stride) for name in ("Convolve", "Im2ColBackward0", "Fold", "MaxPool")},
     "groups": lambda n: n.setting["groups"], "bias_sym_sizes_opt": lambda n: (0,) if n.edges[2] is None else _size_in(n, 2),
-    "output_padding": lambda n: (0,) * len(n.setting["windows"]), "transposed": lambda n: False,
-    "self_sym_argsize_minus_1": lambda n: _size_in(n)[-1], "self_sym_argsize_minus_2": lambda n: _size_in(n)[-2], "pad": _padded,
-    "normalized_shape": lambda n: _size_in(n)[-1:] if n.edges[1] is None else _size_in(n, 1),
-    "LayerNorm.bias": lambda n: n.edges[2], "result2": lambda n: n.kept[1],
-    "padding_idx": lambda n: -1 if n.padding_idx is None else n.padding_idx, "scale_grad_by_freq": lambda n: False,
-    "sparse": lambda n: False, "weight_sym_argsize_0": "rows", "attn_mask": lambda n: n.edges[3],
-    "dropout_p": lambda n: n.kept[0][4], "is_causal": lambda n: n.kept[0][1], "Attention.scale": lambda n: n.kept[0][0],
-    "Attention.value": 2, "forward": lambda n: not n.settings["back"],
+    "output_padding": lambda n: (0,) * len(n.setting["windows"]), "pad": _padded,
+    "padding_idx": lambda n: -1 if n.padding_idx is None else n.padding_idx, "weight_sym_argsize_0": "rows",
+    **dict.fromkeys(("sparse_grad", "transposed", "scale_grad_by_freq", "sparse"), lambda n: False),
+    **dict.fromkeys(("scale", "input_scale", "Linear.beta", "Linear.alpha"), lambda n: 1),
+    **dict.fromkeys(("pivot", "left"), lambda n: True), **dict.fromkeys(("Quotient.self", "Dropout.self"), lambda n: None),
+    **dict.fromkeys(("CummaxBackward0.indices", "CumminBackward0.indices"), lambda n: _along(n)[1]),
 }  # fmt: skip

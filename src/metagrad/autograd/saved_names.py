@@ -82,14 +82,10 @@ LU pivot pivots: LinalgLuFactorEx
 left result self unitriangular upper: LinalgSolveTriangular
 bias_sym_sizes_opt dilation groups input output_padding padding stride transposed weight: Convolution
 dilation kernel_size padding self stride: MaxPool2DWithIndices
-dilation kernel_size padding self_sym_argsize_minus_1 self_sym_argsize_minus_2 stride: Im2Col
-dilation kernel_size padding stride: Col2Im
+dilation kernel_size padding stride: Im2Col Col2Im
 pad: ConstantPadNd
-bias input normalized_shape result2 weight: NativeLayerNorm
+input weight: NativeLayerNorm
 indices padding_idx scale_grad_by_freq sparse weight_sym_argsize_0: Embedding
-attn_mask dropout_p is_causal key output query scale value: ScaledDotProductFlashAttentionForCpu
-dim forward: FftC2C
-dim: FftC2R FftR2C
 imag real: Complex
 """
 _NAMES = {
