@@ -1,5 +1,6 @@
 """What losses, convolutions, pools and their kin say of what they do not take: words that programs look for."""
 
+import importlib
 import warnings
 
 import pytest
@@ -85,7 +86,7 @@ def with_hook(lib, answer, before=False):
 def cases_of_modules(lib):
     F, t, ones, nn, of = lib.nn.functional, lib.tensor, lib.ones, lib.nn, lib.distributions
     x, image, lazy, one, rnn = ones(2, 3), ones(1, 2, 4, 4), nn.LazyLinear(2), nn.Parameter(ones(2)), nn.utils.rnn
-    table = nn.ParameterDict()
+    table, data, prune = nn.ParameterDict(), lib.utils.data, importlib.import_module(f"{lib.__name__}.nn.utils.prune")
     return [
         (with_hook(lib, (ones(7),)), "has changed the size of value"),
         (with_hook(lib, (ones(7),), before=True), "has changed the size of value"),
@@ -119,6 +120,21 @@ def cases_of_modules(lib):
         (lambda: of.LowRankMultivariateNormal(ones(2), ones(3, 1), ones(2)), "must be a batch of matrices with shape 2 x m"),
         (lambda: of.LowRankMultivariateNormal(ones(2), ones(2, 1), ones(1)), "cov_diag must be a batch of vectors with shape"),
         (lambda: of.constraints.independent(of.constraints.real, -1), "reinterpreted_batch_ndims must be >= 0, got -1"),
+        (lambda: nn.utils.spectral_norm(nn.Linear(2, 2), "z"), "'z'"),
+        (lambda: prune.L1Unstructured(1).prune(one, importance_scores=x), "importance_scores should have the same shape as tens"),
+        (lambda: prune.global_unstructured([(lazy, "bias")], prune.L1Unstructured, 5), "importance_scores must be of type dict"),
+        (lambda: lib.func.functional_call(lazy, {"": x}, x), "t be empty string"),
+        (lambda: lib.func.functional_call(nn.ReLU(), {"a.w": x}, x), "ReLU has no attribute `a`"),
+        (lambda: lib.func.functional_call(nn.Linear(3, 2), {"weight": 5}, x), "5 is not an instance of "),
+        (lambda: lib.func.functional_call(nn.ReLU(), 5, x), "to be a dict, or a list/tuple of dicts, but got <class 'int'>"),
+        (lambda: data.Dataset()[0], "Subclasses of Dataset should implement __getitem__."),
+        (lambda: data.random_split([1, 2], [1, 2]), "Sum of input lengths does not equal the length of the input dataset!"),
+        (lambda: data.BatchSampler([1], 1, "a"), "drop_last should be a boolean value, but got drop_last=a"),
+        (lambda: data.DataLoader([1], prefetch_factor=2), "could only be specified in multiprocessing.let num_workers > 0"),
+        (lambda: data.DistributedSampler([1, 2]), "Default process group has not been initialized, please make sure to call"),
+        (lambda: lib.save(x, "/nowhere/at/all.pt"), "Parent directory /nowhere/at does not exist."),
+        (lambda: lib.save(x, 5), "expected 'f' to be string, path, or a file-like object with a 'write' attribute"),
+        (lambda: lib.load(5), "'int' object has no attribute 'seek'. You can only "),
         (lambda: of.constraints.cat([of.constraints.real], lengths=[1, 2]), "lengths (2) must match cseq (1)"),
     ]  # fmt: skip
 

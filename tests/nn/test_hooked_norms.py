@@ -74,3 +74,35 @@ def test_lazy_norms_become_norms(name, shape):
     assert metagrad.allclose(y, ordinary(x))
     assert list(lazy.state_dict()) == list(ordinary.state_dict())
     assert metagrad.allclose(lazy.running_mean, ordinary.running_mean)
+
+
+def older_state(lib):
+    """Of a version that had the weight itself, and no v: and what it says of itself, which is nothing."""
+    whole = lib.tensor([[3.0, 1.0], [1.0, 3.0]])
+    return {
+        "weight": whole / 4,
+        "weight_orig": whole,
+        "weight_u": lib.tensor([0.5**0.5, 0.5**0.5]),
+        "bias": lib.zeros(2),
+    }
+
+
+def told_and_completed(lib):
+    layer = lib.nn.utils.spectral_norm(lib.nn.Linear(2, 2))
+    told = dict(layer.state_dict()._metadata[""])
+    layer.load_state_dict(older_state(lib))
+    state = layer.state_dict()
+    lib.nn.utils.remove_spectral_norm(layer)
+    return told, state["weight_v"].tolist(), "weight" in state, dict(layer.state_dict()._metadata[""])
+
+
+def test_a_state_says_by_which_version_of_the_spectral_norm_it_is_and_older_ones_are_completed():
+    told, v, weight_there, after = told_and_completed(metagrad)
+    assert told == {"version": 1, "spectral_norm": {"weight.version": 1}} and after == {"version": 1}
+    assert v == pytest.approx([0.5**0.5, 0.5**0.5]) and not weight_there
+
+
+@pytest.mark.oracle
+def test_versions_of_the_spectral_norm_are_pytorchs(torch):
+    ours, theirs = told_and_completed(metagrad), told_and_completed(torch)
+    assert ours[0] == theirs[0] and ours[2:] == theirs[2:] and ours[1] == pytest.approx(theirs[1], abs=1e-6)

@@ -227,7 +227,6 @@ def test_signatures_are_pytorchs(name):
     [
         (lambda: md.TensorDataset(mg.zeros(2), mg.zeros(3)), r"\[2, 3\]"),
         (lambda: md.TensorDataset(mg.zeros(2), mg.tensor(1)), "tensor 1 has no dimensions"),
-        (lambda: md.TensorDataset(), "at least one"),
         (lambda: md.StackDataset("a", "bc"), r"\[1, 2\]"),
         (lambda: md.ConcatDataset(["ab"])[2], "index 2"),
         (lambda: md.random_split(range(10), [3, 6]), r"\[3, 6\].* 10 samples"),
@@ -343,7 +342,7 @@ def test_shares_of_several_processes_are_pytorchs(n, replicas, drop_last):
 
 
 def test_a_share_needs_to_know_whose_it_is():
-    with pytest.raises(ValueError, match="give num_replicas"):
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
         md.DistributedSampler(range(3))
     with pytest.raises(ValueError, match="Invalid rank 2"):
         md.DistributedSampler(range(3), num_replicas=2, rank=2)

@@ -46,7 +46,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FolderMissing(f"cannot write {path}: the folder {target.parent} does not exist")
+        raise FolderMissing(f"Parent directory {target.parent} does not exist. It is asked for to write {path}")
     if target.exists() and not target.is_file():
         raise OSError(f"cannot write {path}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
     prefix = _prefix(target)

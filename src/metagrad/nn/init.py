@@ -80,8 +80,7 @@ def trunc_normal_(
     """
     if not a - 2 * std <= mean <= b + 2 * std:
         warn(
-            f"mean is more than 2 std from [a, b] in nn.init.trunc_normal_: there are next to no numbers of N({mean}, {std}) "
-            f"in [{a}, {b}]. The distribution of values may be incorrect",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             UserWarning,
         )
     if tensor.is_meta:

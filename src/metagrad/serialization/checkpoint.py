@@ -67,7 +67,10 @@ def save(
             write(obj, file)
         return
     if not hasattr(f, "write"):
-        raise NotAFile(f"save expects a path or a binary file open for writing, got {type(f).__name__}")
+        raise NotAFile(
+            "expected 'f' to be string, path, or a file-like object with a 'write' attribute: a binary file open for "
+            f"writing, got {type(f).__name__}"
+        )
     write(obj, f if isinstance(f, (io.BytesIO, io.BufferedWriter, io.BufferedRandom)) else _Unsearchable(f))
 
 
@@ -196,6 +199,7 @@ def _opened(f: File) -> Iterator[tuple[str, IO[bytes]]]:
         yield str(getattr(f, "name", "the file")), io.BytesIO(f.read())
     else:
         raise NotAFile(
-            f"load expects a path or a binary file open for reading, got {type(f).__name__}. You can only torch.load from a "
-            "file that is seekable. Please pre-load the data into a buffer like io.BytesIO and try to load from it instead."
+            f"'{type(f).__name__}' object has no attribute 'seek'. You can only torch.load from a "
+            "file that is seekable. Please pre-load the data into a buffer like io.BytesIO and try to load from it instead: "
+            "a path, or a binary file open for reading, is wanted."
         )

@@ -73,8 +73,8 @@ def _checked(place: Device | str) -> Device:
             require_cupy(found)
         except NoGPUError as error:
             raise NoGPUError(
-                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False: give load "
-                f"map_location='cpu'. {error}"
+                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are running "
+                f"on a CPU-only machine, please use load with map_location='cpu' to map your storages to the CPU. {error}"
             ) from None
     return found
 

@@ -78,11 +78,11 @@ def safe_meaning(module: str, name: str) -> object:
         elif f"{safe.__module__}.{safe.__qualname__}" == path or _is_pytorchs(safe, module, name):
             return safe
     raise CheckpointError(
-        f"Weights only load failed. Unsupported global: GLOBAL {path[:200]} was not an allowed global by default: "
-        f"this file refers to {path[:200]}, and load makes nothing but tensors and plain containers of a file that it need not "
+        f"Weights only load failed. WeightsUnpickler error: Unsupported global: GLOBAL {path[:200]} was not an allowed global by "
+        "default. Load makes nothing but tensors and plain containers of a file that it need not "
         "trust: save the state_dict() instead of the object. If you trust whoever wrote the file, "
         "metagrad.load(..., weights_only=False) makes what it asks for, and runs its code; "
-        "metagrad.serialization.add_safe_globals([...]) lets load make this one"
+        f"metagrad.serialization.add_safe_globals([{path[:200]}]) lets load make this one"
     )
 
 

@@ -36,7 +36,10 @@ def fuse_linear_bn_eval(linear: Module, bn: Module) -> Module:
     Raises AssertionError for different numbers of features.
     """
     if linear.out_features != bn.num_features and bn.num_features != 1:
-        raise AssertionError("To fuse, linear.out_features == bn.num_features or bn.num_features == 1")
+        raise AssertionError(
+            "To fuse, linear.out_features == bn.num_features or bn.num_features == 1, got "
+            f"linear.out_features={linear.out_features} and bn.num_features={bn.num_features}"
+        )
     return _fused(linear, bn, False)
 
 

@@ -109,6 +109,29 @@ class SpectralNorm(_Hook):
 
     parts = ("_orig", "_u", "_v")
 
+    def put(self, module: Module) -> None:
+        """Take the parameter out; and let the module's states say by which version of this they are made."""
+        super().put(module)
+        module._register_state_dict_hook(self.note_version)
+        module._register_load_state_dict_pre_hook(self.complete, with_module=True)
+
+    def note_version(self, module: Module, state: object, prefix: str, metadata: dict[str, Any]) -> None:
+        """Enter the version among what a state says of itself."""
+        if self.name + "_orig" in module._parameters:
+            metadata.setdefault("spectral_norm", {})[self.name + ".version"] = 1
+
+    def complete(
+        self, module: Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any], *_: object
+    ) -> None:
+        """Give an older state, which has the weight itself, the v that belongs to its u: u = W v / σ."""
+        key, made_by = prefix + self.name, metadata.get("spectral_norm", {})
+        if made_by.get(self.name + ".version") or not {key, key + "_orig", key + "_u"} <= state.keys():
+            return
+        weight, whole, u = state.pop(key), state[key + "_orig"], state[key + "_u"]
+        matrix = whole.movedim(self.dim, 0).flatten(1)
+        v = (matrix.t() @ matrix).pinverse() @ (matrix.t() @ u)
+        state[key + "_v"] = v * ((whole / weight).mean() / u.dot(matrix @ v))
+
 
 def _hooks(module: Module) -> list[tuple[Any, Any]]:
     """The hooks that are called before the module, each with its key."""
@@ -119,7 +142,10 @@ def _check_new(module: Module, name: str, kind: type[_Hook], called: str) -> Non
     if any(isinstance(hook, kind) and hook.name == name for _, hook in _hooks(module)):
         raise RuntimeError(f"Cannot register two {called} hooks on the same parameter {name}")
     if not isinstance(module._parameters.get(name), Parameter):
-        raise AttributeError(f"{type(module).__name__} has no parameter {name!r}")
+        error = KeyError(name) if kind is SpectralNorm else None
+        raise error or AttributeError(
+            f"'{type(module).__name__}' object has no attribute '{name}': no parameter, that is"
+        )
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:

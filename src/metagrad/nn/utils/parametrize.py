@@ -155,7 +155,10 @@ def _own_class(module: Module) -> None:
         return replica
 
     def get_state(self: Any) -> Any:
-        raise RuntimeError("Serialization of parametrized modules is only supported through state_dict().")
+        raise RuntimeError(
+            "Serialization of parametrized modules is only supported through state_dict(). See:\nhttps://pytorch.org/"
+            "tutorials/beginner/saving_loading_models.html#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training"
+        )
 
     members: dict[str, Any] = {"__getstate__": get_state, "__deepcopy__": deep_copy, "_parametrized": True}
 
@@ -177,7 +180,7 @@ def _copy_class(source: Module, replica: Module) -> None:
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     """Whether a module has parametrizations, or one of the given tensor."""
-    found = module.__dict__.get("_modules", {}).get("parametrizations")
+    found = getattr(module, "_modules", {}).get("parametrizations")
     if not isinstance(found, ModuleDict):
         return False
     return len(found) > 0 if tensor_name is None else tensor_name in found
@@ -259,7 +262,10 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         value = getattr(module, tensor_name).detach().clone()
         result = Parameter(value) if isinstance(held.original0, Parameter) else value
     else:
-        raise ValueError("Cannot leave unparametrized (`leave_parametrized=False`) a tensor with several originals.")
+        raise ValueError(
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in "
+            "terms of a sequence of tensors."
+        )
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
     if not len(module.parametrizations):

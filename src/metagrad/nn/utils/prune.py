@@ -157,6 +157,10 @@ class BasePruningMethod(ABC):
     def prune(self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None) -> Tensor:
         """A pruned copy of a tensor."""
         scores = t if importance_scores is None else importance_scores
+        if tuple(scores.shape) != tuple(t.shape):
+            raise AssertionError(
+                f"importance_scores should have the same shape as tensor t, got {scores.shape} vs {t.shape}"
+            )
         mask = t.detach().new_ones(tuple(t.shape)) if default_mask is None else default_mask
         return t * self.compute_mask(scores.detach(), mask)
 
@@ -370,7 +374,9 @@ def global_unstructured(
     pairs = list(parameters)
     if getattr(pruning_method, "PRUNING_TYPE", None) != "unstructured":
         raise TypeError('Only "unstructured" PRUNING_TYPE supported for the `pruning_method`.')
-    given = importance_scores or {}
+    given = {} if importance_scores is None else importance_scores
+    if not isinstance(given, Mapping):
+        raise TypeError("global_unstructured(): importance_scores must be of type dict")
     scores = cat([given.get((m, n), getattr(m, n)).detach().reshape(-1) for m, n in pairs])
     masks = [getattr(m, n + "_mask", getattr(m, n).detach().new_ones(tuple(getattr(m, n).shape))) for m, n in pairs]
     method = pruning_method(**kwargs)

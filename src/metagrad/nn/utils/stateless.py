@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from metagrad.autograd.variable import Variable
 from metagrad.base.warning import warn
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ def _functional_call(
     dicts = (
         [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
     )
-    if not isinstance(dicts, Sequence) or not all(isinstance(d, Mapping) for d in dicts):
+    if not isinstance(dicts, Sequence):
         raise ValueError(
-            f"expected a dictionary of tensors, or several, got {type(parameter_and_buffer_dicts).__name__}"
+            f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(dicts)}"
         )
+    if not all(isinstance(d, Mapping) for d in dicts):
+        raise ValueError("Expected all elements of parameter_and_buffer_dicts to be dictionaries")
     given: dict[str, Any] = {}
     for each in dicts:
         twice = given.keys() & each.keys()
@@ -59,6 +62,17 @@ def _functional_call(
             for name in slots:
                 slots_of[f"{prefix}.{name}" if prefix else name] = slots, name
     unexpected = [n for n in given if n not in slots_of]
+    for name in unexpected:
+        owner: Any = module
+        for part in name.split(".")[:-1]:
+            if part not in owner._modules:
+                raise AttributeError(f"{type(owner).__name__} has no attribute `{part}`")
+            owner = owner._modules[part]
+    for name, value in given.items():
+        if not name:
+            raise KeyError('tensor name can\'t be empty string ""')
+        if value is not None and not isinstance(value, Variable):
+            raise TypeError(f"{value} is not an instance of metagrad.Tensor")
     given = {name: value for name, value in given.items() if name in slots_of}
     chosen = [(*slots_of[name], value) for name, value in given.items()]
     if tie_weights:

@@ -35,7 +35,7 @@ class Dataset(Generic[T_co]):
     """
 
     def __getitem__(self, index: Any) -> T_co:
-        raise NotImplementedError(f"{type(self).__name__} needs a __getitem__(index) that returns one sample")
+        raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
     def __add__(self, other: Dataset[Any]) -> Dataset[Any]:
         return ConcatDataset([self, other])
@@ -89,8 +89,6 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     tensors: tuple[Tensor, ...]
 
     def __init__(self, *tensors: Tensor) -> None:
-        if not tensors:
-            raise AssertionError("TensorDataset needs at least one tensor, got none")
         for i, t in enumerate(tensors):
             if not t.shape:
                 raise IndexError(f"TensorDataset: tensor {i} has no dimensions; its first one must count the samples")
@@ -286,7 +284,7 @@ def random_split(
     counts = _counts_of(lengths, n) if total <= 1 and math.isclose(total, 1) else list(lengths)
     if sum(counts) != n:
         raise ValueError(
-            f"Sum of input lengths does not equal the length of the input dataset: {list(lengths)} sum to {total}, and "
+            f"Sum of input lengths does not equal the length of the input dataset! {list(lengths)} sum to {total}, and "
             f"there are {n} samples. Fractions must sum to 1"
         )
     for i, count in enumerate(counts):

@@ -34,8 +34,8 @@ class DistributedSampler(Sampler[int]):
 
             if not dist.is_initialized():
                 raise ValueError(
-                    f"give num_replicas, the number of ranks, and rank, this one's number (got {num_replicas} and {rank}), "
-                    "or call metagrad.distributed.init_process_group() first"
+                    "Default process group has not been initialized, please make sure to call init_process_group. Or give "
+                    f"num_replicas, the number of ranks, and rank, this one's number (got {num_replicas} and {rank})"
                 )
             num_replicas = dist.get_world_size() if num_replicas is None else num_replicas
             rank = dist.get_rank() if rank is None else rank

@@ -53,7 +53,7 @@ def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None,
         raise ValueError(f"prefetch_factor option should be non-negative, got {prefetch_factor}")
     if num_workers == 0 and prefetch_factor is not None:
         raise ValueError(
-            "prefetch_factor option could only be specified in multiprocessing. let num_workers > 0 to enable multiprocessing, "
+            "prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 to enable multiprocessing, "
             "otherwise set prefetch_factor to None."
         )
     if num_workers == 0 and persistent_workers:

@@ -47,7 +47,7 @@ def drawn_seed(generator: Generator | None = None) -> int:
 
 def _require_count(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{name} should be a positive integer value, but got {name}={value!r}")
+        raise ValueError(f"{name} should be a positive integer value, but got {name}={value}")
 
 
 class SequentialSampler(Sampler[int]):
@@ -92,11 +92,11 @@ class RandomSampler(Sampler[int]):
         self._num_samples = num_samples
         self.generator = generator
         if not isinstance(replacement, bool):
-            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement!r}")
+            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
             empty = ": the dataset is empty" if num_samples is None else ""
             raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={self.num_samples!r}{empty}"
+                f"num_samples should be a positive integer value, but got num_samples={self.num_samples}{empty}"
             )
 
     @property
@@ -160,7 +160,7 @@ class WeightedRandomSampler(Sampler[int]):
     ) -> None:
         _require_count("num_samples", num_samples)
         if not isinstance(replacement, bool):
-            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement!r}")
+            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = as_tensor(weights, dtype=float64)
         if len(self.weights.shape) != 1:
             raise ValueError(
@@ -191,7 +191,7 @@ class BatchSampler(Sampler[list[int]]):
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         _require_count("batch_size", batch_size)
         if not isinstance(drop_last, bool):
-            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last!r}")
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
