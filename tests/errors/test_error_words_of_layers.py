@@ -83,6 +83,14 @@ def with_hook(lib, answer, before=False):
     return lambda: layer(lib.ones(1, 2, requires_grad=True)).sum().backward()
 
 
+def subclass(lib):
+    class Standard(lib.distributions.Normal):
+        def __init__(self):
+            super().__init__(0.0, 1.0)
+
+    return Standard()
+
+
 def cases_of_modules(lib):
     F, t, ones, nn, of = lib.nn.functional, lib.tensor, lib.ones, lib.nn, lib.distributions
     x, image, lazy, one, rnn = ones(2, 3), ones(1, 2, 4, 4), nn.LazyLinear(2), nn.Parameter(ones(2)), nn.utils.rnn
@@ -135,6 +143,9 @@ def cases_of_modules(lib):
         (lambda: lib.save(x, "/nowhere/at/all.pt"), "Parent directory /nowhere/at does not exist."),
         (lambda: lib.save(x, 5), "expected 'f' to be string, path, or a file-like object with a 'write' attribute"),
         (lambda: lib.load(5), "'int' object has no attribute 'seek'. You can only "),
+        (lambda: subclass(lib).expand((2,)), "that defines a custom __init__ method must also define a custom .expand() method."),
+        (lambda: of.transforms.ReshapeTransform((2,), (3,)), "in_shape, out_shape have different numbers of elements"),
+        (lambda: of.transforms.CorrCholeskyTransform().forward_shape((2,)), "Input is not a flattened lower-diagonal number"),
         (lambda: of.constraints.cat([of.constraints.real], lengths=[1, 2]), "lengths (2) must match cseq (1)"),
     ]  # fmt: skip
 

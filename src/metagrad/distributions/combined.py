@@ -110,15 +110,14 @@ class TransformedDistribution(Distribution):
     ) -> None:
         given = [transforms] if isinstance(transforms, Transform) else transforms
         if not isinstance(given, (list, tuple)) or not all(isinstance(each, Transform) for each in given):
-            raise ValueError(f"transforms must be a Transform or a list of Transforms, but was {transforms!r:.80}")
+            raise ValueError(f"transforms must be a Transform or list, but was {transforms!r:.80}")
         self.transforms = list(given)
         whole = ComposeTransform(self.transforms)
         shape = Size((*base_distribution.batch_shape, *base_distribution.event_shape))
         base_events = len(base_distribution.event_shape)
         if len(shape) < whole.domain.event_dim:
             raise ValueError(
-                f"base_distribution needs a batch_shape and event_shape of at least {whole.domain.event_dim} dimensions "
-                f"for these transforms, got {tuple(shape)}"
+                f"base_distribution needs to have shape with size at least {whole.domain.event_dim}, but got {shape}."
             )
         result = whole.forward_shape(shape)
         wider = whole.inverse_shape(result)
@@ -207,9 +206,9 @@ class MixtureSameFamily(Distribution):
                 f", got {type(mixture_distribution).__name__}"
             )
         count, found = mixture_distribution._num_events, component_distribution.batch_shape
-        if not found or found[-1] != count:
+        if found[-1] != count:
             raise ValueError(
-                f"the components' batch_shape must end with the number of classes, {count}; got {tuple(found)}"
+                f"`mixture_distribution component` ({count}) does not equal `component_distribution.batch_shape[-1]` ({found[-1]})"
             )
         own = mixture_distribution.batch_shape
         if any(a != b and 1 not in (a, b) for a, b in zip(own[::-1], found[-2::-1], strict=False)):

@@ -109,7 +109,10 @@ class Distribution:
         metagrad.Size([2, 3])
         """
         wide, narrow = Size(batch_shape), len(self._batch_shape)
-        made: Any = copy.copy(self) if _instance is None else _instance
+        made: Any = _instance
+        if made is None:
+            self._get_checked_instance(next(kind for kind in type(self).__mro__ if is_own(kind.__module__)))
+            made = copy.copy(self)
         made.__dict__ |= self.__dict__
         for name, value in self.__dict__.items():
             if name in self._without_batch:

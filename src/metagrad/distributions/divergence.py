@@ -197,7 +197,9 @@ def _beta(p: Beta, q: Beta) -> Tensor:
 def _multivariate(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
     """½ (log |Σq| - log |Σp| + tr(Σq⁻¹ Σp) + (μq - μp)ᵀ Σq⁻¹ (μq - μp) - d). Raises ValueError for vectors of other lengths."""
     if p.event_shape != q.event_shape:
-        raise ValueError(f"the events must have the same shape, got {p.event_shape} and {q.event_shape}")
+        raise ValueError(
+            "KL-divergence between two Multivariate Normals with different event shapes cannot be computed"
+        )
     own, other = p.scale_tril, q.scale_tril
     apart = linalg.solve_triangular(other, (q.loc - p.loc).unsqueeze(-1), upper=False)
     spread = linalg.solve_triangular(other, own, upper=False)

@@ -321,7 +321,7 @@ class ReshapeTransform(Transform):
         super().__init__(cache_size)
         self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
         if self.in_shape.numel() != self.out_shape.numel():
-            raise ValueError(f"in_shape and out_shape differ in size: {self.in_shape} and {self.out_shape}")
+            raise ValueError("in_shape, out_shape have different numbers of elements")
         self.domain = constraints.independent(constraints.real, len(self.in_shape))
         self.codomain = constraints.independent(constraints.real, len(self.out_shape))
 
@@ -347,5 +347,5 @@ class ReshapeTransform(Transform):
 def _swapped(shape: Sequence[int], last: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
     cut = len(shape) - len(last)
     if cut < 0 or tuple(shape[cut:]) != tuple(last):
-        raise ValueError(f"expected a shape that ends with {tuple(last)}, got {tuple(shape)}")
+        raise ValueError(f"Shape mismatch: expected {tuple(shape[cut:])} but got {last}")
     return Size((*shape[:cut], *other))

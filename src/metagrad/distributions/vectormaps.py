@@ -134,12 +134,12 @@ class CorrCholeskyTransform(Transform):
         at_least(1, shape)
         n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
         if n * (n - 1) // 2 != shape[-1]:
-            raise ValueError(f"expected n(n-1)/2 numbers in the last dimension, got {shape[-1]}")
+            raise ValueError("Input is not a flattened lower-diagonal number")
         return (*shape[:-1], n, n)
 
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         if len(at_least(2, shape)) and shape[-2] != shape[-1]:
-            raise ValueError(f"expected a square matrix, got the shape {tuple(shape)}")
+            raise ValueError("Input is not square")
         return Size((*shape[:-2], shape[-1] * (shape[-1] - 1) // 2))
 
 

@@ -55,7 +55,7 @@ def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
         if n != 1 and n != full[new + i]:
             raise RuntimeError(
                 f"The expanded size of the tensor ({full[new + i]}) must match the existing size ({n}) at "
-                f"non-singleton dimension {new + i}. Target sizes: {list(size)}. Tensor sizes: {list(shape)}"
+                f"non-singleton dimension {new + i}.  Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
             )
     if full and min(full) < 0:
         raise RuntimeError(f"expand: -1 is not allowed in a leading, non-existing dimension: {list(size)}")
