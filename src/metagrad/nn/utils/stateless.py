@@ -63,11 +63,11 @@ def _functional_call(
                 slots_of[f"{prefix}.{name}" if prefix else name] = slots, name
     unexpected = [n for n in given if n not in slots_of]
     for name in unexpected:
-        owner: Any = module
+        holder: Any = module
         for part in name.split(".")[:-1]:
-            if part not in owner._modules:
-                raise AttributeError(f"{type(owner).__name__} has no attribute `{part}`")
-            owner = owner._modules[part]
+            if part not in holder._modules:
+                raise AttributeError(f"{type(holder).__name__} has no attribute `{part}`")
+            holder = holder._modules[part]
     for name, value in given.items():
         if not name:
             raise KeyError('tensor name can\'t be empty string ""')
