@@ -169,7 +169,7 @@ def test_adjoint_of_complex_matrices():
     z = metagrad.tensor([[1 + 2j, 3j], [4 + 0j, 5 - 1j]], requires_grad=True)
     expected = np.conj(z.detach().numpy()).T
     for found in (z.H, z.mH, metagrad.adjoint(z)):
-        assert (found.detach().numpy() == expected).all()
+        assert (found.detach().resolve_conj().numpy() == expected).all()
     assert metagrad.autograd.gradcheck(lambda z: metagrad.real(z.H @ z), (z.detach().cdouble().requires_grad_(),))
     for bad in (lambda: metagrad.zeros(3).mT, lambda: metagrad.zeros(2, 2, 2).H, lambda: metagrad.zeros(3).mH):
         with pytest.raises(RuntimeError, match="matrices"):

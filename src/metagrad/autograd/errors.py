@@ -147,6 +147,7 @@ def misindexed(error: IndexError) -> IndexError:
     if found:
         shapes = ", ".join(str(list(shape)) for shape in _shapes_in(str(error)))
         return IndexError(f"{said}indexing tensors could not be broadcast together with shapes {shapes}")
+    said = re.sub("for array: array is ([0-9]+)-dimensional", r"for tensor of dimension \1", said)
     return IndexError(said.replace("for axis", "for dimension"))
 
 
@@ -159,6 +160,7 @@ def unbroadcastable(name: str, shapes: Sequence[tuple[int, ...]]) -> RuntimeErro
     said = (
         f"{name} got shapes {' and '.join(map(str, shapes))}: from the last dimension on, extents must be equal, or 1"
     )
+    shapes = shapes[::-1] if name in ("Clamp", "Overwrite") else shapes  # in the order of PyTorch's operands
     ndim, seen = max(map(len, shapes), default=0), [1] * max(map(len, shapes), default=0)
     for shape in shapes:
         for i in range(1, len(shape) + 1):

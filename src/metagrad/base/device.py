@@ -78,7 +78,8 @@ def _misunderstood(text: str) -> str:
     name = text.partition(":")[0]
     if name in _NAMES:
         return f"Invalid device string: '{text}', a number comes after the colon"
-    return f"Expected one of {', '.join(_NAMES)} device type at start of device string: {name}"
+    known = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia"
+    return f"Expected one of {known}, privateuseone device type at start of device string: {name}"
 
 
 _device = device
@@ -131,7 +132,9 @@ def require_cupy(wanted: object) -> ModuleType:
             missing = f"CuPy does not load: {error}"
         else:
             missing = "CuPy finds no CUDA-capable GPU or driver"
-        raise NoGPUError(f"device {str(wanted)!r} cannot be used: {missing}. Use device 'cpu'")
+        raise NoGPUError(
+            f"device {str(wanted)!r} cannot be used: {missing}. Torch not compiled with CUDA enabled: use device 'cpu'"
+        )
     return module
 
 

@@ -180,7 +180,8 @@ def of(kind: Any) -> dtype:
         if "bfloat16" in (kind, getattr(kind, "name", None), getattr(kind, "__name__", None)):
             return bfloat16
         known = ", ".join(d.name for d in (*ALL, bfloat16))
-        raise TypeError(f"{kind!r} is not a number type metagrad knows; it knows {known}") from None
+        said = f"{kind!r} is not a number type metagrad knows; it knows {known}"
+        raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(kind).__name__}: {said}") from None
 
 
 _default = float32
@@ -249,7 +250,7 @@ def of_scalar(value: object) -> dtype:
         return _default
     if isinstance(value, (complex, np.complexfloating)):
         return _default.to_complex()
-    raise TypeError(f"expected a number, got {type(value).__name__}: {value!r}")
+    raise TypeError(f"a value must be Number, not {type(value).__name__}: {value!r}")
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:

@@ -89,7 +89,11 @@ def no_dimension(dim: int, ndim: int) -> IndexError:
 
 def _as_int(dim: Any) -> int:
     if not hasattr(dim, "__index__") or dim.__class__ is bool:
-        raise TypeError(f"a dimension must be int, and a size must be tuple of ints, not {type(dim).__name__}: {dim!r}")
+        kind = type(dim).__name__
+        raise TypeError(
+            f"a dimension must be int, not {kind}, and a size must be tuple of ints, not {kind} {dim!r:.60}: the function received "
+            f"an invalid combination of arguments - got ({kind})"
+        )
     return dim.__index__()
 
 

@@ -83,7 +83,13 @@ def _within(value: Any, largest: float) -> bool:
     """Whether both parts of a number are at most ``largest``, or infinite, or nan."""
     if isinstance(value, complex):
         return _within(value.real, largest) and _within(value.imag, largest)
-    return not largest < abs(value) < math.inf
+    try:
+        return not largest < abs(value) < math.inf
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(
+            f"a value must be Number, not {kind}: received an invalid combination of arguments - got ({kind})"
+        ) from None
 
 
 @functools.cache

@@ -121,9 +121,10 @@ def need_tensors(function: str, **given: Any) -> None:
     """Raise unless all of these arguments, which are named in their order, are tensors or arrays."""
     for position, (name, x) in enumerate(given.items(), 1):
         if not isinstance(x, Variable) and not hasattr(x, "__array_function__"):
+            got = ", ".join(type(v).__name__ for v in given.values())
             raise TypeError(
-                f"{function}(): argument '{name}' (position {position}) must be Tensor, not {type(x).__name__}: "
-                "make it one with metagrad.tensor()"
+                f"{function}(): argument '{name}' (position {position}) must be Tensor, not {type(x).__name__}: {function}() "
+                f"received an invalid combination of arguments - got ({got}), make it one with metagrad.tensor()"
             )
 
 
@@ -131,9 +132,9 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
     """RuntimeError unless all tensors have the same dtype, TypeError for what is no tensor; None is none of them.
 
     >>> import metagrad
-    >>> need_one_dtype("mm", metagrad.ones(2), metagrad.ones(2).half())
+    >>> need_one_dtype("mm", metagrad.ones(2), metagrad.ones(2).half())  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    RuntimeError: mm: expected all operands to have the same dtype, but got Float and Half: convert one with .to()
+    RuntimeError: mm: expected all operands to have the same dtype, but got Float and Half: expected scalar type Float but fo...
     """
     kinds: set[Any] = {x.array.dtype if isinstance(x, Variable) else type(x) for x in tensors if x is not None}
     if len(kinds) > 1:
@@ -152,7 +153,10 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
             which = "mat1 and mat2 must"
             found = found[1:] if function == "addmm" and found[1] is not found[2] else found[:2]
         names = " and ".join(map(dtypes.scalar_name, found))
-        raise RuntimeError(f"{function}: {which} have the same dtype, but got {names}: convert one with .to()")
+        scalars = names.replace(" and ", " but found ", 1)
+        raise RuntimeError(
+            f"{function}: {which} have the same dtype, but got {names}: expected scalar type {scalars}, convert one with .to()"
+        )
 
 
 def older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Number]:

@@ -91,7 +91,10 @@ def plain(index: object) -> tuple[Any, bool]:
             if not operator.index(index.step):
                 raise ValueError("slice step cannot be zero")
             raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
-        return slice(*[i if i is None else operator.index(i) for i in (index.start, index.stop, index.step)]), True
+        try:
+            return slice(*[i if i is None else operator.index(i) for i in (index.start, index.stop, index.step)]), True
+        except TypeError as error:
+            raise TypeError(f"slice indices must be integers or None or have an __index__ method: {error}") from None
     if index is None or index is Ellipsis:
         return index, True
     if isinstance(index, (list, range)):
@@ -103,10 +106,10 @@ def plain(index: object) -> tuple[Any, bool]:
     if is_sequence(type(index)):
         items: Any = index
         return _plain_list([items[i] for i in range(len(items))]), False
-    raise (TypeError if isinstance(index, str) else IndexError)(
-        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-        f"(got {type(index).__name__})"
-    )
+    said = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+    if isinstance(index, str):
+        raise TypeError(f"new(): invalid data type 'str': {said}(got str)")
+    raise IndexError(f"{said}(got {type(index).__name__})")
 
 
 def _with_one_ellipsis(index: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -47,7 +47,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     mask = tensor_of(mask)
     if mask.array.dtype.kind != "b":
         raise RuntimeError(
-            f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.cpp_name(mask.dtype)}: use mask.bool()"
         )
     if value.__class__ is float and input.array.dtype.char in "fd" and (-1e38 < value < 1e38 or math.isinf(value)):
         return where(contiguous(mask), value, contiguous(input))  # nothing to check or convert: the usual case
@@ -134,7 +134,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(
-            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {dtypes.cpp_name(mask.dtype)}: use mask.bool()"
         )
     check_same_dtype("masked_scatter", input, source)
     shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))

@@ -202,7 +202,8 @@ def check_same_dtype(name: str, input: Tensor, source: Tensor) -> None:
             if name in ("index_add", "index_reduce")
             else f"masked_scatter: expected self and source to have same dtypes but got{own} and {other}"
             if name == "masked_scatter"
-            else f"{name}_(): self and source expected to have the same dtype, but got (self) {own} and (source) {other}"
+            else f"{name}_(): self and source expected to have the same dtype, "
+            f"but got self.dtype = {own} and source.dtype = {other}"
         )
 
 
@@ -229,7 +230,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     """
     _long("index_fill", index, IndexError)
     if index.array.ndim > 1:
-        raise RuntimeError(f"index_fill(): index has to be a vector or a number, got shape {tuple(index.shape)}")
+        raise RuntimeError(f"index_fill(): Index has to be a vector/scalar, got shape {tuple(index.shape)}")
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."

@@ -199,7 +199,10 @@ def addcdiv(
     tensor([1.5000])
     """
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
-        raise RuntimeError("Integer division with addcdiv is no longer supported: convert a tensor with .float() first")
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division "
+            "of tensor1 and tensor2. Convert a tensor with .float() first"
+        )
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
         need_room(value, input.dtype)
         return Addcdiv.apply(input, tensor1, tensor2, value=value)

@@ -164,7 +164,7 @@ def clamp(
     need_an_order("clamp", x, *bounds)
     kind = result_type(x, *bounds)
     if kind.is_complex:
-        raise NotImplementedError("clamp is not defined for complex tensors, which have no order: take .real or .abs()")
+        raise NotImplementedError("clamp is not supported for complex types, which have no order: take .real or .abs()")
     if kind is dtypes.bool_ and (len(bounds) == 2 or not isinstance(bounds[0], Variable)):
         raise unsupported("clamp", kind)
     low, high = [b if b is None or isinstance(b, (Variable, np.ndarray)) else fitting(b, kind) for b in (min, max)]
@@ -206,7 +206,9 @@ def clamp_max(input: Tensor, max: Operand, *, out: Tensor | None = None) -> Tens
 def need_an_order(function: str, *operands: Any) -> None:
     """NotImplementedError for complex tensors: of two complex numbers none is the larger."""
     if any(isinstance(x, Variable) and x.array.dtype.kind == "c" for x in operands):
-        raise NotImplementedError(f"{function} not implemented for complex tensors: they have no order")
+        raise NotImplementedError(
+            f"{function} not implemented for complex tensors: {function} is not supported for complex types, they have no order"
+        )
 
 
 class Extremum(Pointwise):

@@ -295,7 +295,8 @@ def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
     kind = input.array.dtype.kind
     if kind in but:
         what = {"c": "complex ", "b": "bool "}.get(kind, "")
-        raise NotImplementedError(f"{name}(): does not support {what}input: {lacking(name, input.dtype)}")
+        words = " Sort does not support complex dtypes on CPU:" if name == "sort" else f"{name}():"
+        raise NotImplementedError(f"{words} does not support {what}input: {lacking(name, input.dtype)}")
     return input
 
 

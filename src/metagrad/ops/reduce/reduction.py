@@ -187,5 +187,5 @@ def sum_to_size(input: Tensor, *size: int | Sequence[int], **named: Sequence[int
     wanted, shape = shape_of(size), tuple(input.shape)
     new = len(shape) - len(wanted)
     if new < 0 or [n for n, m in zip(wanted, shape[new:], strict=True) if n not in (1, m)]:
-        raise RuntimeError(f"size {list(wanted)} is not expandable to size {list(shape)}")
+        raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(shape)}}}.")
     return cast("Tensor", sum_to_shape(input, wanted))

@@ -160,7 +160,9 @@ def cov(
             [-1.,  1.]])
     """
     if input.array.ndim > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions, got {input.array.ndim}")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.array.ndim} dimensions"
+        )
     if input.dtype is dtypes.bool_:
         raise RuntimeError("cov(): bool dtype is not supported for input: convert with .float() first")
     x = floating(input) if input.array.ndim == 2 else floating(input).reshape(1, -1)
@@ -202,8 +204,8 @@ def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Ten
             raise RuntimeError(f"cov(): expected {name} to have {kind} dtype, got {given.dtype}")
         if given.array.size != x.array.shape[1]:
             raise RuntimeError(
-                f"cov(): expected {name} to have the same numel as there are observations, {x.array.shape[1]}, "
-                f"got {given.array.size}"
+                f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+                f"{given.array.size} != {x.array.shape[1]}"
             )
         if np.any(given.array < 0):
             raise RuntimeError(f"cov(): {name} cannot be negative")
@@ -225,7 +227,9 @@ def corrcoef(input: Tensor) -> Tensor:
             [-1.,  1.]])
     """
     if input.array.ndim > 2:
-        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions, got {input.array.ndim}")
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.array.ndim} dimensions"
+        )
     c = cov(input)
     if not c.array.ndim:
         return c / c

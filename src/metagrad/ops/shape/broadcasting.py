@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.errors import unbroadcastable
 from metagrad.autograd.views import ViewFunction
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.size import Size
 from metagrad.base.typing import Array, Sizes
 from metagrad.kernels.libraries import repeated
@@ -47,8 +48,8 @@ def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     new = len(size) - len(shape)
     if new < 0:
         raise RuntimeError(
-            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
-            f"tensor ({len(shape)})"
+            f"expand(torch.{scalar_name(input.dtype)}Tensor{{{list(shape)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     full = [shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(size)] if -1 in size else size
     for i, n in enumerate(shape):

@@ -101,7 +101,10 @@ def split(
                 f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes}"
             )
         if sum(sizes) != n:
-            raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got "
+                f"split_sizes={sizes}"
+            )
     before, ends = (slice(None),) * d, itertools.accumulate(sizes)
     indices = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
     if not sizes:
