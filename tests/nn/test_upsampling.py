@@ -213,3 +213,14 @@ def test_positions_of_a_single_pixel_are_warned_of_with_aligned_corners():
         assert F.affine_grid(theta, (1, 1, 2, 1), align_corners=True).tolist() == [[[[0.0, -1.0]], [[0.0, 1.0]]]]
     with pytest.warns(UserWarning, match="See the documentation of grid_sample for details"):
         F.grid_sample(metagrad.ones(1, 1, 2, 2), metagrad.zeros(1, 1, 1, 2))
+
+
+def test_nearest_of_whole_factors_repeats_and_adds_up():
+    x = metagrad.tensor([[[[1.0, float("inf")], [-0.0, 3.0]]]], requires_grad=True)
+    y = metagrad.nn.functional.interpolate(x, scale_factor=(2, 3))
+    one, inf = [1.0] * 3, [float("inf")] * 3
+    assert y.tolist() == [[[one + inf, one + inf, [0.0] * 3 + [3.0] * 3, [0.0] * 3 + [3.0] * 3]]]
+    y.backward(metagrad.arange(24.0).reshape(1, 1, 4, 6))
+    assert x.grad.tolist() == [[[[24.0, 42.0], [96.0, 114.0]]]]
+    kept = metagrad.nn.functional.interpolate(x.detach(), size=(2, 2))
+    assert kept.tolist() == x.tolist() and not np.shares_memory(kept.numpy(), x.detach().numpy())

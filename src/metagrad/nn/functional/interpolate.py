@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +21,7 @@ from metagrad.base.warning import warn
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import resampling
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.copying import assign
 from metagrad.kernels.matmul import product
 from metagrad.kernels.threads import get_num_threads
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -49,6 +51,14 @@ def _multiply(a: Array, x: Array, axis: int) -> Array:
     return np.matmul(a, x.reshape(math.prod(x.shape[:axis]), x.shape[axis], after)).reshape(shape)
 
 
+def _repeated(x: Array, times: int, axis: int) -> Array:
+    """Every element along an axis so often, one after the other."""
+    y = np.empty((*x.shape[: axis + 1], times, *x.shape[axis + 1 :]), x.dtype)
+    for j in range(times):
+        assign(y[(slice(None),) * (axis + 1) + (j,)], x)
+    return y.reshape(*x.shape[:axis], x.shape[axis] * times, *x.shape[axis + 1 :])
+
+
 def _along(weights: Array, x: Array, axis: int) -> Array:
     """Weights of an axis as an array that broadcasts with x, on its device and of its dtype."""
     return move(weights.astype(x.dtype).reshape((-1, *[1] * (x.ndim - axis - 1))), of_array(x))
@@ -63,6 +73,8 @@ class Resample(Function):
         return self._along_axis(x.transpose(order), taps, order.index(axis)).transpose(inverse(order))
 
     def _along_axis(self, x: Array, taps: Taps, axis: int) -> Array:
+        if x.__class__ is np.ndarray and (times := taps.repeats()):
+            return _repeated(x, times, axis)
         if _as_matrix(x, taps):
             return _multiply(taps.matrix(x.dtype), x, axis)
         terms = [
@@ -84,6 +96,9 @@ class Unsample(Function):
         return self._along_axis(g.transpose(order), taps, order.index(axis)).transpose(inverse(order))
 
     def _along_axis(self, g: Array, taps: Taps, axis: int) -> Array:
+        if g.__class__ is np.ndarray and (times := taps.repeats()):
+            parts = g.reshape(*g.shape[:axis], taps.extent, times, *g.shape[axis + 1 :])
+            return functools.reduce(np.add, [parts[(slice(None),) * (axis + 1) + (j,)] for j in range(times)])
         if _as_matrix(g, taps):
             return _multiply(np.ascontiguousarray(taps.matrix(g.dtype).T), g, axis)
         x = np.zeros((*g.shape[:axis], taps.extent, *g.shape[axis + 1 :]), g.dtype, like=g)

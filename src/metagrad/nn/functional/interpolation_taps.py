@@ -27,6 +27,16 @@ class Taps(NamedTuple):
             found[np.arange(len(i)), i] += w.astype(dtype)
         return found
 
+    def repeats(self) -> int:
+        """How often each element is there in turn, if that is all; else 0.
+
+        >>> TAPS["nearest"](2, 6, None, False, np.float32).repeats(), TAPS["nearest"](2, 3, None, False, np.float32).repeats()
+        (3, 0)
+        """
+        times = self.index.shape[1] // max(1, self.extent)
+        repeated = np.repeat(np.arange(self.extent), times)
+        return times if np.array_equal(self.index, repeated[None]) and bool((self.weights == 1).all()) else 0
+
 
 def _step(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
     """The distance between the positions in the input that results come from."""
