@@ -115,6 +115,19 @@ def test_old_constructors():
     assert metagrad.typename(x) == "metagrad.DoubleTensor" and metagrad.typename(3) == "int"
 
 
+def test_ints_of_numpys_are_extents_to_old_constructors():
+    n = np.int64(3)  # as an environment says how many actions it has
+    for constructor in (metagrad.Tensor, metagrad.FloatTensor, metagrad.LongTensor, metagrad.zeros(1).new):
+        assert constructor(n).shape == constructor(np.array(3)).shape == constructor(np.uint8(3)).shape == (3,)
+        assert constructor(n, 2).shape == (3, 2) and constructor(2, n).shape == (2, 3)
+        assert constructor([n, 2]).tolist() == [3, 2] and constructor(np.array([3])).tolist() == [3]
+    assert metagrad.FloatTensor(metagrad.tensor(3), 2).shape == (3, 2)
+    for number in (np.float32(3), np.bool_(True), True, 3.0, None):
+        for constructor in (metagrad.Tensor, metagrad.FloatTensor):
+            with pytest.raises(TypeError, match=r"new\(\): data must be a sequence"):
+                constructor(number)
+
+
 def test_set_default_tensor_type():
     try:
         for kind in (metagrad.DoubleTensor, "metagrad.DoubleTensor"):

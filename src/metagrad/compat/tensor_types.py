@@ -10,9 +10,7 @@ from typing import Any
 from metagrad.base import dtypes
 from metagrad.base.layouts import strided
 from metagrad.base.naming import public
-from metagrad.base.size import Size
 from metagrad.base.warning import warn_once
-from metagrad.ops.create import creation, from_data
 from metagrad.ops.create.conversion import type_names
 from metagrad.tensors.tensor import Tensor
 
@@ -36,13 +34,11 @@ class tensortype(type):
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype and not instance.is_cuda
 
     def __call__(cls, *data: Any, device: Any = None) -> Tensor:
-        if not data or isinstance(data[0], (int, Size)):
-            return creation.empty(*data or (0,), dtype=cls.dtype, device=device)
-        if isinstance(data[0], Tensor):
+        if len(data) == 1 and isinstance(data[0], Tensor):
             if data[0].dtype is not cls.dtype:
                 raise TypeError(f"expected {cls.dtype} (got {data[0].dtype}): use .type(metagrad.{cls.__name__})")
             return data[0].detach()
-        return from_data.tensor(data[0], dtype=cls.dtype, device=device)
+        return Tensor(*data, dtype=cls.dtype, device=device)
 
 
 class cudatype(tensortype):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
+import numpy as np
+
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
 from metagrad.base import dtypes
@@ -113,6 +115,13 @@ def dimensions(dim: Dims, ndim: int) -> tuple[int, ...]:
 def axes(dim: Dims, ndim: int) -> tuple[int, ...]:
     """``dimensions`` for NumPy: a 0-d array has no axis 0."""
     return dimensions(dim, ndim) if ndim else dimensions(dim, ndim)[:0]
+
+
+def is_extent(x: Any) -> bool:
+    """Whether ``x`` is an int, of Python's or NumPy's: the older constructors take it for an extent, and not for a number."""
+    if isinstance(x, np.ndarray):
+        return not x.ndim and x.dtype.kind in "iu"
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
 
 
 def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:

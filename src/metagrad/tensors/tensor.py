@@ -25,7 +25,7 @@ from metagrad.base.size import Size, unchecked
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.kernels.libraries import repeats_opened
-from metagrad.ops.arguments import no_dimension
+from metagrad.ops.arguments import is_extent, no_dimension
 from metagrad.ops.create import conversion, creation, from_data
 from metagrad.ops.shape import splitting, views
 from metagrad.tensors.copies import Turned, as_pickled, copied_array
@@ -68,14 +68,14 @@ class Tensor(Methods):
         cls, data: Any = (), *more: int, requires_grad: bool = False, dtype: Any = None, device: Any = None
     ) -> Tensor:
         """A tensor of data; ints, or a ``Size``, are a shape, to be filled, as in PyTorch."""
-        if more or data.__class__ is int:
+        if more or is_extent(data):
             source = creation.empty(data, *more, dtype=dtype, device=device)
         elif data.__class__ is Size:
             source = creation.empty(*data, dtype=dtype, device=device)
         elif isinstance(data, Variable) and dtype is None and device is None:
             source = data.detach()  # type: ignore[attr-defined]
         else:
-            if data is None or isinstance(data, (bool, float, complex)):
+            if data is None or isinstance(data, (bool, float, complex, np.generic)):
                 raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
             numbers = data.array if isinstance(data, Variable) else data
             source = from_data.tensor(

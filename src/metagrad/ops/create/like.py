@@ -18,7 +18,7 @@ from metagrad.base.typing import Array, DeviceLike, DTypeLike, Number, Operand, 
 from metagrad.kernels.copying import filled_like
 from metagrad.kernels.libraries import filled
 from metagrad.ops.argument_types import NotATensor
-from metagrad.ops.arguments import asks_for_tensors, shape_of
+from metagrad.ops.arguments import asks_for_tensors, is_extent, shape_of
 from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes, too_large
 from metagrad.ops.create.from_data import tensor
 from metagrad.ops.fitting import fitting
@@ -228,7 +228,7 @@ def new(input: Tensor, *data: Any) -> Tensor:
     >>> metagrad.tensor([0.5]).new([1, 2]), metagrad.tensor([0.5]).new(2, 3).shape
     (tensor([1., 2.]), metagrad.Size([2, 3]))
     """
-    if not data or isinstance(data[0], int) or type(data[0]).__name__ == "Size":
+    if len(data) != 1 or is_extent(data[0]) or type(data[0]).__name__ == "Size":
         return new_empty(input, *data or (0,))
     return new_tensor(input, data[0])
 
