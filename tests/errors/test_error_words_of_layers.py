@@ -93,6 +93,7 @@ def subclass(lib):
 
 def cases_of_modules(lib):
     F, t, ones, nn, of = lib.nn.functional, lib.tensor, lib.ones, lib.nn, lib.distributions
+    whole = ones(2, 2).long()
     x, image, lazy, one, rnn = ones(2, 3), ones(1, 2, 4, 4), nn.LazyLinear(2), nn.Parameter(ones(2)), nn.utils.rnn
     table, data, prune = nn.ParameterDict(), lib.utils.data, importlib.import_module(f"{lib.__name__}.nn.utils.prune")
     return [
@@ -119,6 +120,15 @@ def cases_of_modules(lib):
         (lambda: F.local_response_norm(image, 0), "kernel size should be greater than zero, but got kT: 0 kH: 1 kW: 1"),
         (lambda: F.layer_norm(x, (3,), ones(3).double()), "mixed dtype (CPU): expect parameter to have scalar type of Float"),
         (lambda: F.embedding_bag(t([0]), x, t([0]), per_sample_weights=ones(1).double(), mode="sum"), "to have the same type as"),
+        (lambda: F.embedding(t([0.5]), x), ".FloatTensor instead (while checking arguments for embedding)"),
+        (lambda: F.embedding_bag(t([0]), x, t([0]), padding_idx=9), "padding_idx must be within the number of embeddings, -2 thr"),
+        (lambda: F.layer_norm(x.long(), (3,)), "\"LayerNormKernelImpl\" not implemented for 'Long'"),
+        (lambda: F.group_norm(x.long(), 3), "\"GroupNormKernelImpl\" not implemented for 'Long'"),
+        (lambda: F.scaled_dot_product_attention(x, x.double(), x), "query.dtype: float key.dtype: double and value.dtype: float"),
+        (lambda: F.scaled_dot_product_attention(x, x, x, whole), "attn_mask.dtype: long int and  query.dtype: float instead."),
+        (lambda: F.scaled_dot_product_attention(one, one, one), "to all be  at least 2 dimensional, but got query.dim: 1 key.dim"),
+        (lambda: rnn.pack_sequence([ones(1), ones(2)]), "to sidestep this requirement if you do not need ONNX exportability."),
+        (lambda: F.affine_grid(x, (1, 1, 2, 2), False), "Expected a batch of 2D affine matrices of shape Nx2x3 for size (1, 1"),
         (lambda: F.interpolate(image, (3, 3.0)), "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int"),
         (lambda: F.grid_sample(image, ones(1, 2, 2, 2).double(), align_corners=True), "expected scalar type Float but found Doub"),
         (lambda: F.grid_sample(image.long(), ones(1, 2, 2, 2), align_corners=True), "not implemented for 'Long'"),

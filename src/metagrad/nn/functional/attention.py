@@ -17,7 +17,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
-from metagrad.base.dtypes import bool_, float32, float64
+from metagrad.base.dtypes import bool_, cpp_name, float32, float64
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
 from metagrad.ops.arguments import asks_for_tensors
@@ -113,15 +113,16 @@ class Attention(Function):
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, one_mask: bool) -> None:
-    for name, x in (("query", query), ("key", key), ("value", value)):
+    for x in (query, key, value):
         if x.ndim < 2:
             raise RuntimeError(
-                f"Expected query, key, and value to all be at least 2 dimensional, but got {name}.dim: {x.ndim}"
+                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.ndim} key.dim: "
+                f"{key.ndim} and value.dim: {value.ndim} instead."
             )
         if x.dtype != query.dtype:
             raise RuntimeError(
-                f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} and {name}.dtype: "
-                f"{x.dtype}"
+                f"Expected query, key, and value to have the same dtype, but got query.dtype: {cpp_name(query.dtype)} key.dtype: "
+                f"{cpp_name(key.dtype)} and value.dtype: {cpp_name(value.dtype)} instead."
             )
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise RuntimeError(
@@ -139,8 +140,8 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, one_m
             )
         if mask.array.dtype.kind != "b" and mask.dtype not in (query.dtype, float32):
             raise RuntimeError(
-                f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {mask.dtype} and "
-                f"query.dtype: {query.dtype}"
+                f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+                f"{cpp_name(mask.dtype)} and  query.dtype: {cpp_name(query.dtype)} instead."
             )
 
 

@@ -77,7 +77,9 @@ def embedding_bag(
     names, bag_of, bags = _bags(input, offsets, include_last_offset)
     v = weight.array.shape[0]
     if padding_idx is not None and not -v <= padding_idx < v:
-        raise RuntimeError(f"padding_idx must be within the number of embeddings, {v}, got {padding_idx}")
+        raise RuntimeError(
+            f"padding_idx must be within the number of embeddings, {-v} through {v - 1}, but got {padding_idx}"
+        )
     padding_idx = None if padding_idx is None else padding_idx % v
     if is_outside(names, 0, v):
         wrong = int(np.flatnonzero((names < 0) | (names >= v))[0])
@@ -147,7 +149,7 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[An
         if names is not None and names.array.dtype.char not in "ilq":
             raise RuntimeError(
                 "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-                f"{names.dtype} instead (while checking arguments for embedding_bag)"
+                f"{names.type()} instead (while checking arguments for embedding_bag)"
             )
     if a.ndim == 2:
         if offsets is not None:

@@ -215,8 +215,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         )
     if theta.ndim != 3 or tuple(theta.shape[1:]) != (axes, axes + 1):
         raise ValueError(
-            f"affine_grid: Expected a batch of {axes}D affine matrices of shape Nx{axes}x{axes + 1} for size {tuple(size)}. "
-            f"Got {tuple(theta.shape)}."
+            f"Expected a batch of {axes}D affine matrices of shape Nx{axes}x{axes + 1} for size {tuple(size)}. "
+            f"Got {theta.shape}."
         )
     if min(size) <= 0:
         raise ValueError(f"affine_grid: Expected non-zero, positive output size. Got {tuple(size)}")

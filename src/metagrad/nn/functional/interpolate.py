@@ -245,7 +245,9 @@ def interpolate(
     if mode in _AXES and _AXES[mode] != axes:
         raise NotImplementedError(f"interpolate: Got {axes + 2}D input, but {mode} mode needs {_AXES[mode] + 2}D input")
     if input.array.shape[1] == 0:
-        raise RuntimeError(f"interpolate: Non-empty {axes + 2}D data tensor expected but got sizes {list(input.shape)}")
+        raise RuntimeError(
+            f"interpolate: Non-empty {axes + 2}D data tensor expected but got a tensor with sizes {list(input.shape)}"
+        )
     if min(*sizes, *input.array.shape[2:]) <= 0:
         raise RuntimeError(
             f"interpolate: Input and output sizes should be greater than 0, but got input {_named(input.shape[2:])} and output "

@@ -127,7 +127,7 @@ def layer_norm(
     """
     shape = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     if input.array.dtype.kind not in "fV":
-        raise unsupported("layer_norm", input.dtype)
+        raise unsupported("LayerNormKernelImpl", input.dtype)
     check_parameters("layer_norm", input, weight, bias)
     columns = math.prod(shape)
     rows = shaped(input, (input.array.size // columns if columns else 0, columns))

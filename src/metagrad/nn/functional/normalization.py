@@ -65,7 +65,7 @@ class Standardize(Function):
 def _check_channels(name: str, input: Tensor, **parameters: Tensor | None) -> None:
     """``check_parameters``, and that there is one number for each channel. NotImplementedError for integers."""
     if input.array.dtype.kind not in "fV":
-        raise unsupported(name, input.dtype)
+        raise unsupported("batch_norm", input.dtype)
     channels = input.array.shape[1]
     for which, parameter in parameters.items():
         if parameter is not None and parameter.array.shape != (channels,):
@@ -257,7 +257,7 @@ def group_norm(
     if input.array.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.array.ndim}")
     channels = input.array.shape[1]
-    refuse("group_norm", input, "biuc")
+    refuse("GroupNormKernelImpl", input, "biuc")
     if num_groups < 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
     if channels % num_groups:

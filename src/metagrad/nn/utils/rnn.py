@@ -170,7 +170,8 @@ def pack_padded_sequence(
         if (np.diff(counts) > 0).any():
             raise RuntimeError(
                 "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
-                f"`enforce_sorted=False` to have it sorted for you. Got {counts.tolist()}"
+                "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not "
+                "need ONNX exportability."
             )
     else:
         by_length = np.argsort(-counts, kind="stable")

@@ -119,7 +119,7 @@ def _whole(tokens: Array) -> Array:
     if strict or tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"{scalar_name(tokens.dtype)} instead (while checking arguments for embedding): use .long()"
+            f"{naming.package}.{scalar_name(tokens.dtype)}Tensor instead (while checking arguments for embedding): use .long()"
         )
     warn(f"embedding: tokens are integers, got {tokens.dtype}: use .long()", UserWarning)
     return tokens.astype(np.int64)
