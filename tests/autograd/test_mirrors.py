@@ -245,3 +245,21 @@ def test_mirrors_go_with_the_last_that_sees_them():
     del part
     gc.collect()
     assert len(mirrors) == before
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Rprop"])
+def test_an_optimizers_step_is_seen(name):
+    x = metagrad.nn.Parameter(numbers(metagrad))
+    y = x.conj()
+    optimizer = getattr(metagrad.optim, name)([x], lr=0.1)
+    (y * y).abs().sum().backward()
+    optimizer.step()
+    assert x[0] != 1 + 2j and y.tolist() == x.conj_physical().tolist()
+
+
+def test_clipping_is_seen():
+    x = metagrad.nn.Parameter(numbers(metagrad))
+    x.grad = 2 * numbers(metagrad)
+    y = x.grad.conj()
+    metagrad.nn.utils.clip_grad_norm_([x], 1.0)
+    assert y.abs().square().sum().item() == pytest.approx(1) and y.tolist() == x.grad.conj_physical().tolist()

@@ -395,9 +395,14 @@ def bump(target: Any) -> None:
     """Count an in-place write, so that whoever saved the old values notices, and mirrors follow."""
     target._counter[0] += 1
     if mirrors:
-        memory = memory_of(target.array)
-        for mirror in mirrors.get(id(memory), ()):
-            mirror.reflect(memory)
+        reflect(target)
+
+
+def reflect(target: Any) -> None:
+    """Bring what mirrors the memory of a tensor up to date, after a write."""
+    memory = memory_of(target.array)
+    for mirror in mirrors.get(id(memory), ()):
+        mirror.reflect(memory)
 
 
 def _keep_overwritten(node: Function, target: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from metagrad.autograd.views import mirrors, reflect
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
 from metagrad.kernels.libraries import is_on_gpu
@@ -45,6 +46,9 @@ class Together(Optimizer):
             run(self.tasks(pairs, group), self.is_short)
         else:
             super().update_group(pairs, group)
+        if mirrors:
+            for param, _ in pairs:
+                reflect(param)
 
 
 class Task(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels import tuning
@@ -88,7 +89,7 @@ def clip_grads_with_norm_(
         for g in _grads(parameters):
             if not changes_nothing:
                 np.multiply(g.array, scale.astype(g.array.dtype), out=g.array)
-            g._counter[0] += 1
+            bump(g)
 
 
 def clip_grad_norm_(
@@ -129,7 +130,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     limit = float(clip_value)
     for g in _grads(parameters):
         np.clip(g.array, -limit, limit, out=g.array)
-        g._counter[0] += 1
+        bump(g)
 
 
 def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
