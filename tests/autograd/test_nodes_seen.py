@@ -165,6 +165,19 @@ def copies_are_given_up(m):
         x.exp().grad_fn._raw_saved_result.register_hooks(3, 4)
 
 
+def other_things_than_tensors_and_bools_are_refused(m):
+    class Asks(m.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(None)
+
+    with pytest.raises(TypeError, match="set_materialize_grads received an invalid combination of arguments"):
+        Asks.apply(m.ones(2, requires_grad=True))
+    with pytest.raises(TypeError, match="Variable data has to be a tensor, but got str"):
+        m.autograd.Variable("a")
+
+
+test_refusals, test_refusals_in_pytorch = both(other_things_than_tensors_and_bools_are_refused)
 test_results, test_results_in_pytorch = both(results_of_one_op)
 test_hooks, test_hooks_in_pytorch = both(hooks_of_a_node_with_several_results)
 test_leaf, test_leaf_in_pytorch = both(order_at_a_leaf)

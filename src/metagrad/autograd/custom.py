@@ -97,6 +97,10 @@ class Context:
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether ``backward`` gets zeros (the default) or None for a result the loss does not depend on."""
+        if not isinstance(value, bool):
+            raise TypeError(
+                f"set_materialize_grads received an invalid combination of arguments: {value!r:.60} is no bool"
+            )
         self._materialize = value
 
     @property

@@ -167,7 +167,9 @@ class Variable(metaclass=_IsTensor):
         """The data as a leaf."""
         if volatile:
             warn("volatile was removed and now has no effect. Use `with torch.no_grad():` instead.")
-        return data.detach().requires_grad_(requires_grad)
+        if not isinstance(data, _Variable):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
+        return data.detach().requires_grad_(requires_grad)  # type: ignore[attr-defined]
 
     class _execution_engine:
         """PyTorch's name for what runs a backward pass."""
