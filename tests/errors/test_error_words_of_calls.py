@@ -72,6 +72,17 @@ def cases(lib):
         "products of two dtypes": (lambda: lib.cdist(x, x.double()), "expected scalar type Float but found Double"),
         "sorted complex numbers": (lambda: t([1j]).sort(), "Sort does not support complex dtypes on CPU"),
         "a device": (lambda: lib.ones(2, device="abc"), "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip"),
+        "one of several tensors": (lambda: lib.broadcast_tensors(x, 3), "expected Tensor as element 1 in argument 0, but got int"),
+        "one of a grid": (lambda: lib.meshgrid(x[0], None), "expected Tensor as element 1 in argument 0, but got NoneType"),
+        "no square of integers": (lambda: lib.linalg.inv(x.long()), "A must be batches of square matrices, but they are 2 by 3"),
+        "an index larger than its source": (
+            lambda: x.scatter(0, lib.zeros(2, 3).long(), x[:, :0]),
+            r"Expected index \[2, 3\] to be no larger than self \[2, 3\] apart from dimension 0 and to be no larger size than src",
+        ),
+        "an index larger than the tensor": (
+            lambda: x.gather(0, lib.zeros(1, 9).long()),
+            r"Size does not match at dimension 1 expected index \[1, 9\] to be no larger than self \[2, 3\] apart from dimension 0",
+        ),
         "shapes before dtypes": (lambda: x @ x.long(), r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 2x3\)"),
     }  # fmt: skip
 

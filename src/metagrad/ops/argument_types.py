@@ -245,8 +245,12 @@ def misfit(
         ):
             continue  # of these the error itself speaks
         values = value if declared.kind is declared.VAR_POSITIONAL else [value]
-        for x in values:
+        for i, x in enumerate(values):
             if x is not declared.default and not allows(declared.annotation)(x):
+                if declared.kind is declared.VAR_POSITIONAL and declared.annotation.startswith(("Tensor", "Operand")):
+                    return TypeError(
+                        f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}: make one with tensor()"
+                    )
                 where = "" if name in kwargs else f" (position {position})"
                 argument = f"{function.__name__}(): argument '{name}'{where}"
                 return _misfit(

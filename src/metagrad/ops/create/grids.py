@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["cartesian_prod", "combinations", "meshgrid"]
 
 
+@asks_for_tensors
 def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str | None = None) -> tuple[Tensor, ...]:
     """The coordinates of a grid: of vectors of n₁, n₂, … numbers, as many tensors of shape (n₁, n₂, …). Views.
 

@@ -189,10 +189,15 @@ def scattered(combine: Callable[..., Tensor], input: Tensor, dim: int, index: Te
             f"scatter(): Index tensor must have the same number of dimensions as src tensor: {index.array.ndim} and "
             f"{src.array.ndim}"
         )
-    axis, grid = along("scatter", input, dim, index)
+    try:
+        axis, grid = along("scatter", input, dim, index)
+        if isinstance(src, Variable):
+            src = in_one_dimension(as_tensor(src))
+            check_no_larger(index, src)
+    except RuntimeError as error:
+        raise _too_large(error, input, dim, index, src) from None
     if isinstance(src, Variable):
-        extents, src = (tuple(index.array.shape) or (1,)), in_one_dimension(as_tensor(src))
-        check_no_larger(index, src)
+        extents = tuple(index.array.shape) or (1,)
         src = getitem(src, tuple(slice(0, n) for n in extents))
     else:
         src = converted(src, input.dtype)
@@ -249,6 +254,17 @@ def along(function: str, input: Tensor, dim: int, index: Tensor) -> tuple[int, t
     return axis, IndexAlong.of(grid, axis)
 
 
+def _too_large(error: RuntimeError, input: Tensor, dim: int, index: Tensor, src: object) -> RuntimeError:
+    """What to raise where an index of scatter is larger than the tensor or its source; another error as it is."""
+    if "to be no larger than" not in str(error):
+        return error
+    beside = f" and to be no larger size than src {list(src.shape)}" if isinstance(src, Variable) else ""
+    said = (
+        f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {dim}"
+    )
+    return RuntimeError(f"{said}{beside}: {error}")
+
+
 def _grid(i: Array) -> list[Array]:
     return [np.arange(n, like=i).reshape((1,) * d + (n,) + (1,) * (i.ndim - d - 1)) for d, n in enumerate(i.shape)]
 
@@ -263,6 +279,6 @@ def check_no_larger(index: Tensor, than: Tensor, apart_from: int | None = None) 
         if d != apart_from and n > m:
             exception = "" if apart_from is None else f" apart from dimension {apart_from}"
             raise RuntimeError(
-                f"Size does not match at dimension {d}: expected index {list(index.shape)} to be no larger than "
+                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self "
                 f"{list(than.shape)}{exception}"
             )

@@ -80,7 +80,12 @@ def check_square(name: str, a: Tensor) -> None:
     >>> import metagrad
     >>> check_square("det", metagrad.zeros(5, 2, 2))
     """
-    check(name, a)
+    try:
+        check(name, a)
+    except NotImplementedError:  # a dtype; shapes are looked at first
+        if a.array.ndim > 1 and a.array.shape[-1] != a.array.shape[-2]:
+            raise not_square(name, a) from None
+        raise
     if a.array.shape[-1] != a.array.shape[-2]:
         raise not_square(name, a)
 

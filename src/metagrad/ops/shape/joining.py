@@ -280,6 +280,7 @@ class BlockDiagonal(Function):
         return tuple(grad[block] for block in self.blocks)
 
 
+@asks_for_tensors
 def block_diag(*tensors: Operand) -> Tensor:
     """A matrix with the given ones along its diagonal and zeros elsewhere; vectors count as rows, numbers as (1, 1).
 
