@@ -165,6 +165,20 @@ def copies_are_given_up(m):
         x.exp().grad_fn._raw_saved_result.register_hooks(3, 4)
 
 
+def a_view_keeps_its_gradient_when_its_base_is_written(m):
+    x = m.ones(2, 3, requires_grad=True)
+    y = x * 2
+    view = y.view(6)
+    view.retain_grad()
+    y.mul_(2)
+    assert view.retains_grad
+    (view * 3).sum().backward()
+    assert view.grad.tolist() == [3.0] * 6 and x.grad.tolist() == [[12.0] * 3] * 2
+
+
+test_kept, test_kept_in_pytorch = both(a_view_keeps_its_gradient_when_its_base_is_written)
+
+
 def other_things_than_tensors_and_bools_are_refused(m):
     class Asks(m.autograd.Function):
         @staticmethod

@@ -114,7 +114,7 @@ class View:
             with enable_grad():
                 for op, params in self.path:
                     again = op.apply(again, **params)
-            view._grad_fn, view._requires_grad = again._grad_fn, True
+            _make_result(view, again._grad_fn)
             if again._grad_fn is not base._grad_fn and not any(op.computes for op, _ in self.path):
                 again._grad_fn.__dict__ |= {"_known_as": "AsStrided", "edges_shown": [base._grad_fn]}
 
