@@ -11,7 +11,7 @@ from metagrad.kernels.compiled import atomic, choice, pointwise
 
 pytest.importorskip("numba")
 
-from metagrad.kernels import one_call
+from metagrad.kernels import fused_loops, one_call
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled.expressions import CURVES, EXPRESSIONS, SINGLE
 
@@ -217,3 +217,50 @@ def test_what_waits_for_memory_takes_256_bits():
     made = numba.njit("void(float32[::1], float32[::1])")(negative)
     assert '"prefer-vector-width"="256"' in made.inspect_llvm(made.signatures[0])
     assert pointwise.relu.streams and not pointwise.gelu.streams
+
+
+OF_HALVES = {
+    "tanh": lambda x, y: x.tanh(), "division": lambda x, y: x / y, "of a number": lambda x, y: 3 / x,
+    "clamp": lambda x, y: x.clamp(-0.6, 0.9), "factor that float16 has not": lambda x, y: x * 1e-3 * 7e4,
+    "tensor's factor": lambda x, y: x * y[0, 0],
+    "relu": lambda x, y: x.relu(), "nan": lambda x, y: x.nan_to_num(), "where": lambda x, y: metagrad.where(x > 0.3, x, y),
+    "power": lambda x, y: x**3, "rsqrt": lambda x, y: x.abs().rsqrt(), "row": lambda x, y: x + y[0], "none": lambda x, y: x.round(),
+    "remainder": lambda x, y: metagrad.remainder(x, 0.7), "truncated": lambda x, y: metagrad.div(x, y, rounding_mode="trunc"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", OF_HALVES)
+def test_halves_are_what_numpy_makes_of_them(monkeypatch, threads, name, dtype):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 2)  # more than a number
+    values = [np.roll(numbers((30, 70)), 7 * i) for i in range(3)]
+    values[0][3, :4] = 6e4, -6e4, 1e-7, 6e-5
+
+    def run():
+        x, y, g = (metagrad.from_numpy(v.copy()).to(getattr(metagrad, dtype)) for v in values)
+        x.requires_grad_(), y.requires_grad_()
+        z = OF_HALVES[name](x, y)
+        z.backward(g)
+        return [t if t is None else (t.dtype, t.float().numpy()) for t in (z.detach(), x.grad, y.grad)]
+
+    once, again = run(), run()  # by a plan, the second time
+    with monkeypatch.context() as patch:
+        patch.setattr(choice, "available", lambda: False)
+        expected = run()
+    for found in (once, again):
+        for (kind, a), (wanted, b) in (pair for pair in zip(found, expected, strict=True) if pair[1] is not None):
+            assert kind == wanted
+            np.testing.assert_array_equal(a, b)
+
+
+def test_loops_take_halves(monkeypatch):
+    pytest.importorskip("ml_dtypes")
+    x = metagrad.from_numpy(numbers((30, 70))).to(metagrad.bfloat16)
+    taken = []
+    perform = fused_loops.perform_formula
+    monkeypatch.setattr(fused_loops, "perform_formula", lambda *given: taken.append(given[1]) or perform(*given))
+    for some in (x, x.half()):
+        some.requires_grad_().rsqrt().backward(some.detach())
+    assert [{a.dtype.name for a in arrays} for arrays in taken] == [{"bfloat16"}] * 2 + [{"float16"}] * 2

@@ -16,7 +16,7 @@ from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formula, split, spread
 from metagrad.kernels.compiled.choice import are_there_loops
-from metagrad.kernels.compiled.expressions import converts_halves
+from metagrad.kernels.compiled.expressions import HALVES, converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, Program, cast
 from metagrad.kernels.halves import BY_BITS, converted, converts
 from metagrad.kernels.libraries import whole_on_gpu
@@ -24,14 +24,13 @@ from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
 _KINDS = frozenset("fdlq?i")  # dtypes that are converted into each other as C does it
-_HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}
 
 
 def copied(x: Array, dtype: np.dtype[Any]) -> Array:
     """A copy in the order in memory of the original, without its gaps and repeated elements."""
     if x.__class__ is not np.ndarray:
         return result_order.copied(whole_on_gpu(x, dtype), dtype)
-    if x.size < tuning.POINTWISE_LARGE or min(x.strides) < 0:
+    if x.size < tuning.POINTWISE_LARGE or min(x.strides, default=0) < 0:
         return converted(x, dtype) if converts(x, dtype) else result_order.copied(x, dtype)
     y = result_order.memory_by(x, dtype)
     assign(y, x)
@@ -312,7 +311,7 @@ def _by_loop(y: Array, x: Array) -> bool:
     found = _conversion(x.dtype, y.dtype)
     if found is None:
         return False
-    arrays = [a.view(np.uint16) if a.dtype.char in _HALVES else a for a in (x, y)]
+    arrays = [a.view(np.uint16) if a.dtype.char in HALVES else a for a in (x, y)]
     perform_formula(found, [a if a.flags.c_contiguous else a.T for a in arrays], [])
     return True
 
@@ -323,17 +322,17 @@ def _conversion(of: np.dtype[Any], to: np.dtype[Any]) -> Program | None:
     kinds = of.char, to.char
     if not (of.isnative and to.isnative):
         return None
-    if of == to and (of.char in _KINDS or of.char in _HALVES):
+    if of == to and (of.char in _KINDS or of.char in HALVES):
         text = "x0"
-    elif of.char in _HALVES and to.char == "f" and converts_halves():
-        text = f"{_HALVES[of.char][1]}(x0)"
-    elif of.char == "f" and to.char in _HALVES and converts_halves():
-        text = f"{_HALVES[to.char][0]}(x0)"
+    elif of.char in HALVES and to.char == "f" and converts_halves():
+        text = f"{HALVES[of.char][1]}(x0)"
+    elif of.char == "f" and to.char in HALVES and converts_halves():
+        text = f"{HALVES[to.char][0]}(x0)"
     elif of.char in _KINDS and to.char in _KINDS:
         text = cast("x0", of, to.char)
     else:
         return None
-    letters = tuple(["H" if kind in _HALVES else kind for kind in kinds])
+    letters = tuple(["H" if kind in HALVES else kind for kind in kinds])
     return Program((ELEMENTS, ELEMENTS), letters, 0, (f"v = {text}",), ((1, "v"),))
 
 

@@ -5,6 +5,9 @@ As ``fused.py`` prints such a formula in CUDA C for a GPU, this one prints it in
 To note a formula takes as long as 100,000 additions. So what was found out is kept for the next time, as a plan: which loop
 computes the formula for arguments of some kinds, with which of them, and what its results are. Numbers are part of the kind: a
 formula with other numbers has another plan.
+
+A loop makes float32 numbers of the bits of halves that it reads. Formulas of float16 round after each step, as NumPy does; those of
+bfloat16 are noted with samples of float32, and round where a loop writes.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from numpy import ndarray
 
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.chunks import perform_formula
-from metagrad.kernels.compiled.choice import use_formula
+from metagrad.kernels.compiled.choice import is_half, use_formula
 from metagrad.kernels.compiled.entries import NAMES
+from metagrad.kernels.compiled.expressions import HALVES
 from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, ROW, NotPrintable, Program, cast, expression, special
 from metagrad.kernels.fusion import Formula, is_conversion, is_where, own_function
 
+_SINGLE, _ROUNDED = np.dtype(np.float32), "from_half(to_half({}))"
 _programs: dict[Any, tuple[Program, list[int]] | None] = {}
 
 
@@ -33,7 +38,7 @@ def compute(
     They are contiguous and of one shape; smaller arrays among its values are rows of ``unit`` elements.
     """
     values, results = formula.values, {step.result for step in formula.steps}
-    if not any(use_formula(a) for a in arrays.values()):
+    if not any(use_formula(a) or is_half(a) for a in arrays.values()):
         return None
     used = sorted({a for step in formula.steps for a in step.arguments} - results)
     kinds = tuple([_kind(arrays.get(n, values[n])) for n in used])
@@ -90,6 +95,10 @@ def _program(formula: Formula, kinds: dict[int, Any], arrays: Mapping[int, Array
         else:
             names[n], count = f"n{count}", count + 1
     types = dict(kinds)
+    for n, kind in kinds.items():
+        if n in order and kind.char in HALVES:
+            lines.append(f"h{n} = {HALVES[kind.char][1]}({names[n]})")
+            names[n], types[n] = f"h{n}", kind if kind.char == "e" else _SINGLE
     for step in formula.steps:
         text, dtype = _line(
             step.function,
@@ -102,10 +111,13 @@ def _program(formula: Formula, kinds: dict[int, Any], arrays: Mapping[int, Array
     stores = []
     for n in arrays:
         if n not in kinds and n in types:
-            stores.append((len(order), names[n]))
+            to = HALVES.get(arrays[n].dtype.char)
+            value = f"{to[0]}({names[n]})" if to else names[n]
+            stores.append((len(order), value))
             order.append(n)
             forms.append(ELEMENTS)
-    letters = tuple([(types[n] if n in kinds else values[n].dtype).char for n in order])
+    kept = [arrays.get(n, values[n]).dtype.char for n in order]
+    letters = tuple(["H" if kind in HALVES else kind for kind in kept])
     if not stores or any(k not in NAMES for k in letters):
         raise NotPrintable("halves, or nothing")
     return Program(tuple(forms), letters, count, tuple(lines), tuple(stores)), order
@@ -115,6 +127,8 @@ def _line(
     function: Callable[..., Any], kinds: Sequence[Any], names: Sequence[str], to: np.dtype[Any]
 ) -> tuple[str, np.dtype[Any]]:
     """A step as text, and the dtype of its result."""
+    if to.char == "e" or any(getattr(kind, "char", "") == "e" for kind in kinds):
+        return _line_of_halves(function, kinds, names, to)
     if is_conversion(function):
         return cast(names[0], kinds[0], to.char), to
     if is_where(function):
@@ -127,6 +141,27 @@ def _line(
         raise NotPrintable("a function with no expression")
     text, out = expression(function, kinds, names)
     return (text, to) if out == to.char else (cast(f"({text})", np.dtype(out), to.char), to)
+
+
+def _line_of_halves(
+    function: Callable[..., Any], kinds: Sequence[Any], names: Sequence[str], to: np.dtype[Any]
+) -> tuple[str, np.dtype[Any]]:
+    """The same where there is float16: of float32 variables, rounded to numbers that float16 has too, as NumPy computes it.
+
+    Python's numbers are rounded before, but for factors that say that they are none of NumPy's (``NumberOfHalves``).
+    """
+    wide, given = [], []
+    for kind, name in zip(kinds, names, strict=True):
+        is_own = kind in (int, float) or function not in (np.multiply, np.divide)
+        is_number = isinstance(kind, type) and is_own and to.char in "e?"
+        given.append(_ROUNDED.format(f"float32({name})") if is_number else name)
+        wide.append(_SINGLE if is_number or getattr(kind, "char", "") == "e" else float if _is_float(kind) else kind)
+    text, found = _line(function, wide, given, _SINGLE if to.char == "e" else to)
+    return (text, to) if to.char != "e" or is_where(function) else (_ROUNDED.format(f"float32({text})"), to)
+
+
+def _is_float(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, float)
 
 
 # ------------------------------------------------ plans
@@ -149,7 +184,7 @@ class Plan(NamedTuple):
 
     def compute(self, values: Sequence[Any], unit: int, memory: Callable[[np.dtype[Any]], Array]) -> list[Any] | None:
         """The results for these arguments; None if loops do not serve them. memory: makes an array of a dtype."""
-        if not (use_formula(values[0]) or any(map(use_formula, values))):
+        if not (use_formula(values[0]) or any(map(use_formula, values)) or any(map(is_half, values))):
             return None
         known = (values, [memory(dtype) for dtype in self.dtypes])
         arrays = [known[kind][at] for kind, at in self.arrays]
@@ -189,7 +224,9 @@ def _told_apart(x: Any) -> Any:
 
 def _is_number(x: object) -> bool:
     kind = x.__class__
-    return kind is float or kind is int or kind is bool or x is None
+    return (
+        kind is float or kind is int or kind is bool or x is None or (isinstance(x, float) and not hasattr(x, "dtype"))
+    )
 
 
 def plan_of(key: Any) -> Plan | None:

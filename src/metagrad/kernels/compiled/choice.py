@@ -7,6 +7,7 @@ import numpy as np
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.compiled.entries import NAMES
+from metagrad.kernels.compiled.expressions import HALVES, converts_halves
 
 _DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 _OF_FORMULAS = frozenset({np.dtype(letter) for letter in NAMES})
@@ -39,3 +40,10 @@ def use_formula(like: object, least: int | None = None) -> bool:
     if type(like) is not np.ndarray or like.size < (tuning.COMPILED_WORTH if least is None else least):
         return False
     return like.dtype in _OF_FORMULAS and available()
+
+
+def is_half(like: object) -> bool:
+    """Whether an array's numbers are made float32 in a formula's loop, of float16 or bfloat16, and there are such loops."""
+    if type(like) is not np.ndarray or like.dtype.char not in HALVES or like.size < tuning.COMPILED_WORTH:
+        return False
+    return available() and converts_halves()

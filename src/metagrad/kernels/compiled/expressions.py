@@ -165,6 +165,8 @@ def converts_halves() -> bool:
     return bool(binding.get_host_cpu_features().get("f16c"))
 
 
+HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}
+"""By the letter of a dtype: what makes bits of it of a float32, and what makes a float32 of them."""
 FUNCTIONS: dict[str, Any] = {
     **{name: getattr(transcendental, name) for name in (*CURVES["f"], "erf")},
     **{name: getattr(special, name) for name in SPECIAL[1:]},

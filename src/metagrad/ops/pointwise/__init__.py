@@ -18,6 +18,7 @@
 ``floating_point.py``   mantissas and exponents, neighbours, numbers for nan
 ``complex_numbers.py``  parts and angles of complex numbers
 ``chunked.py``          large arrays chunk by chunk, on all threads
+``computation.py``      a formula noted with samples, then computed on all of them
 ``turned.py``           large arrays in another order of dimensions
 ``fused.py``            arrays of a GPU by one kernel
 ``loops.py``            large arrays by compiled loops, in one pass

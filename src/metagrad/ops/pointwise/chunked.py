@@ -23,7 +23,8 @@ from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import fused_loops, tuning
 from metagrad.kernels.chunks import Cuts
-from metagrad.kernels.fusion import Formula, NotPointwise, Tape
+from metagrad.kernels.compiled.choice import is_half
+from metagrad.kernels.fusion import NotPointwise
 from metagrad.kernels.one_call import Parted, in_parts
 from metagrad.ops.pointwise.destination import room
 from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
@@ -52,6 +53,29 @@ class Pointwise(Function):
             cls.forward = _forward_in_chunks(cls.forward)  # type: ignore[method-assign]
         if "backward" in cls.__dict__:
             cls.backward = _backward_in_chunks(cls.backward)  # type: ignore[method-assign]
+
+    def narrow_forward(self, inputs: Sequence[Any], params: dict[str, Any]) -> Results | None:
+        """The result of large arrays of bfloat16, by a compiled loop; None where there is none."""
+        shape = next((x.shape for x in inputs if is_half(x)), ())
+        return _of_bfloat16(self, _forward, "forward", inputs, shape, inputs, params)
+
+    def narrow_backward(self, grad: Array) -> Results | None:
+        """The gradients of the inputs in the same way."""
+        return _of_bfloat16(self, _backward, "backward", [grad, *self.saved, *self.__dict__.values()], grad.shape, grad)
+
+
+def _of_bfloat16(
+    node: Pointwise, run: Callable[..., Results], what: str, values: Sequence[Any], shape: tuple[int, ...], *given: Any
+) -> Results | None:
+    arrays = [x for x in values if isinstance(x, ndarray) and x.dtype.kind != "b"]
+    if not arrays or any(not is_half(x) or x.dtype.kind != "V" or x.shape != shape for x in arrays):
+        return None
+    cuts = Cuts.of(shape, values)
+    try:
+        formula = getattr(type(node), what).__wrapped__
+        return None if cuts is None else run(node, formula, cuts, *given, half=arrays[0].dtype)
+    except NotPointwise:
+        return None
 
 
 def is_large(x: object) -> TypeGuard[np.ndarray]:
@@ -248,97 +272,25 @@ def _ordinary(x: Array) -> Array:
     return x.view(ndarray) if x.__class__ is Parted else x
 
 
-class _Computation:
-    """A formula noted with samples of whole arrays, then computed on all of them."""
-
-    def __init__(self, cuts: Cuts, values: Sequence[object]) -> None:
-        self.cuts = cuts
-        self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
-        self.arrays: dict[int, Array] = {}  # whole inputs and results by number
-        self.own: list[int] = []  # those of the results that have memory of their own
-        self.made: list[Array] = []  # the results among them
-        self.columns: dict[int, Array] = {}  # those of the inputs that are columns, by number, as given
-        self.flattened: list[tuple[Array, Array]] = []  # smaller arrays in one dimension, as chunks need them; as given
-
-    def sample(self, x: Array) -> Array:
-        """What stands for x while the formula is noted: a sample of an array that is cut, a smaller one flattened, or x."""
-        if not self.cuts.of_whole(x):
-            if not isinstance(x, np.ndarray) or x.ndim <= (x.size > 1 and not self.cuts.columns):
-                return x
-            for number, known in self.columns.items():
-                if known is x:
-                    return self.tape.values[number]
-            column = self.cuts.column(x) if x.size > 1 else None
-            if column is not None:
-                self.columns[len(self.tape.values)], self.arrays[len(self.tape.values)] = x, column
-                return self.tape.sample(column[:2])
-            flat = x.reshape(() if x.size == 1 else -1)
-            self.flattened.append((flat, x))
-            self.tape.repeated.append(flat)
-            return flat
-        for number, known in self.arrays.items():
-            if known is x:
-                return self.tape.values[number]
-        self.arrays[len(self.tape.values)] = x
-        return self.tape.sample(self.cuts.in_rows(x)[:2])
-
-    def whole(self, value: Array, memory: Array | None = None) -> Array:
-        """What a value of the noted formula stands for; a result gets memory, to be filled by ``run``."""
-        number = self.tape.number(value)
-        if number is None:
-            for flat, given in self.flattened:
-                if value is flat:
-                    return given
-            if isinstance(value, np.ndarray) and value.size > 1 and not any(value is x for x in self.tape.repeated):
-                raise NotPointwise("an array made inside")
-            return value
-        if number in self.columns:
-            return self.columns[number]
-        if number not in self.arrays:
-            fits = memory is not None and memory.dtype == value.dtype and memory.shape == self.cuts.shape
-            self.arrays[number] = memory if fits else np.empty(self.cuts.shape, value.dtype)
-            if not fits:
-                self.own.append(number)
-            self.made.append(self.arrays[number])
-        return self.arrays[number]
-
-    def run(self, key: Any, values: Sequence[object], results: Sequence[object], attributes: Sequence[str]) -> None:
-        """Compute the results on all chunks, on all threads; keep the plan for these values if there is a key."""
-        formula = Formula(self.tape, set(self.arrays), self.own)
-        if not formula.steps:
-            return
-        computed = fused_loops.compute(formula, self.arrays, self.cuts.unit)
-        if computed is not None:
-            if key is not None:
-                given = {id(flat): x for flat, x in self.flattened}
-                program, arrays, numbers = computed
-                arrays = [given.get(id(a), a) for a in arrays]
-                fused_loops.keep_plan(key, (program, arrays, numbers), values, self.made, results, attributes)
-            return
-        rows = {n: self._given(v) for n, v in enumerate(formula.values) if v.__class__ is np.ndarray and v.ndim}
-        by_numpy = _by_numpy()
-        by_numpy.compute(formula, self.arrays, self.cuts.unit)
-        by_numpy.keep_plan(key, formula, self.arrays, rows, values, self.made, results, attributes)
-
-    def _given(self, flat: Array) -> Array:
-        """The array as it was given that was flattened to one row."""
-        return next((x for known, x in self.flattened if known is flat), flat)
-
-
 @functools.cache
-def _by_numpy() -> ModuleType:
-    """What computes a formula on chunks: a program of small arrays does without it."""
-    from metagrad.kernels import chunked_formula
+def _noting() -> ModuleType:
+    """What notes a formula and computes it on chunks: a program of small arrays does without it."""
+    from metagrad.ops.pointwise import computation
 
-    return chunked_formula
+    return computation
 
 
 def _forward(
-    node: Function, forward: Callable[..., Results], cuts: Cuts, inputs: Sequence[Array], params: dict[str, object]
+    node: Function,
+    forward: Callable[..., Results],
+    cuts: Cuts,
+    inputs: Sequence[Array],
+    params: dict[str, object],
+    half: np.dtype[Any] | None = None,
 ) -> Array:
-    kind = (node.__class__, forward, *node.needs)
+    kind = (node.__class__, forward, half, *node.needs)
     key = None if cuts.columns else fused_loops.key_of(kind, cuts.shape, inputs, params)
-    plan = fused_loops.plan_of(key) or _by_numpy().plan_of(key)
+    plan = fused_loops.plan_of(key) or _noting().chunked_formula.plan_of(key)
     if plan is not None:
         rooms = [room(node, inputs, plan.dtypes[0]) if plan.dtypes else None]
         computed = plan.compute(inputs, cuts.unit, lambda dtype: _memory(cuts, dtype, rooms))
@@ -347,12 +299,12 @@ def _forward(
             node.saved = tuple(computed[1:last])
             node.__dict__.update(zip(plan.attributes, computed[last:], strict=True))
             return computed[0]
-    work, sampled = _Computation(cuts, inputs), _like(node)
+    work, sampled = _noting().Computation(cuts, inputs, half), _like(node)
     found = forward(sampled, *[work.sample(x) for x in inputs], **params)
     if work.tape.number(found) is None:
         raise NotPointwise("a result that is an input, or no array")
     ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
-    result = work.whole(found, room(node, inputs, getattr(found, "dtype", None)) if ends_with_it else None)
+    result = work.whole(found, room(node, inputs, half or getattr(found, "dtype", None)) if ends_with_it else None)
     node.saved = tuple([work.whole(a) for a in sampled.saved])
     attributes = {name: work.whole(a) for name, a in sampled.__dict__.items()}
     node.__dict__.update(attributes)
@@ -367,16 +319,18 @@ def _memory(cuts: Cuts, dtype: np.dtype[Any], rooms: list[Array | None]) -> Arra
     return memory if fits else np.empty(cuts.shape, dtype)
 
 
-def _backward(node: Function, backward: Callable[..., Results], cuts: Cuts, grad: Array) -> Results:
+def _backward(
+    node: Function, backward: Callable[..., Results], cuts: Cuts, grad: Array, half: np.dtype[Any] | None = None
+) -> Results:
     values = [grad, *node.saved, *node.__dict__.values()]
-    kind = (node.__class__, backward, len(node.saved), *node.needs, *node.__dict__)
+    kind = (node.__class__, backward, half, len(node.saved), *node.needs, *node.__dict__)
     key = None if cuts.columns else fused_loops.key_of(kind, cuts.shape, values, {})
-    plan = fused_loops.plan_of(key) or _by_numpy().plan_of(key)
+    plan = fused_loops.plan_of(key) or _noting().chunked_formula.plan_of(key)
     if plan is not None:
         computed = plan.compute(values, cuts.unit, lambda dtype: np.empty(cuts.shape, dtype))
         if computed is not None:
             return tuple(computed)
-    work, sampled = _Computation(cuts, [*node.saved, *node.__dict__.values()]), _like(node)
+    work, sampled = _noting().Computation(cuts, values[1:], half), _like(node)
     sampled.saved = tuple([work.sample(a) for a in node.saved])
     sampled.__dict__.update({name: work.sample(a) for name, a in node.__dict__.items()})
     found = backward(sampled, work.sample(grad))
