@@ -107,7 +107,8 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
     if isinstance(data, Variable):
         array = data.array
     elif isinstance(data, np.ndarray):
-        check_strides(data)
+        if not data.flags.c_contiguous:
+            check_strides(data)
         array = data
     elif hasattr(data, "__array_function__") and not isinstance(data, np.generic):
         array = data
