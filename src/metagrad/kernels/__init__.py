@@ -23,7 +23,6 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``selection.py``           choosing between numbers by their bits
 ``quicker.py``             ufuncs that NumPy does number by number, in passes that take many at once
 ``copying.py``             large arrays copied, converted, filled
-``halves.py``              float16 by its bits, and what NumPy computes of it
 ``reductions.py``          sums, products, extremes of large arrays
 ``few.py``                 sums of few elements each
 ``argmax.py``              the index of the largest or smallest element of large arrays

@@ -18,8 +18,8 @@ from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formul
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import HALVES, converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, Program, cast
-from metagrad.kernels.halves import BY_BITS, converted, converts
 from metagrad.kernels.libraries import whole_on_gpu
+from metagrad.kernels.quicker import BY_BITS, converted, converts
 from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}

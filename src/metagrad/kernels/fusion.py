@@ -19,8 +19,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import available
-from metagrad.kernels.halves import by_singles
-from metagrad.kernels.quicker import quickest
+from metagrad.kernels.quicker import by_singles, quickest
 from metagrad.kernels.selection import select_into
 
 

@@ -17,8 +17,7 @@ from metagrad.kernels.compiled.choice import are_there_loops, use_formula
 from metagrad.kernels.compiled.expressions import CURVES
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, EXACT, ROW, of_ufunc
 from metagrad.kernels.copying import chunks_of, copied_in_order
-from metagrad.kernels.halves import by_singles
-from metagrad.kernels.quicker import quickest
+from metagrad.kernels.quicker import by_singles, quickest
 
 
 def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = None) -> Array | None:

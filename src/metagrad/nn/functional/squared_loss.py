@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
-from metagrad.kernels import summed
 from metagrad.kernels.quicker import exponential
 from metagrad.nn.functional.reduction import known, reduced
 from metagrad.ops.pointwise.activation import logistic_share
@@ -89,6 +90,14 @@ class LogisticLoss(Pointwise):
         return grad * (logistic_share(1, x) - y), -grad * x if self.needs[1] else None
 
 
+@functools.cache
+def _summed() -> ModuleType:
+    """The kernel, which a program without such losses does without."""
+    from metagrad.kernels import summed
+
+    return summed
+
+
 class _Total(Function):
     """y = Σ l / n of the losses l of two arrays, which are not written down;   the gradient of every l is ∂L/∂y / n."""
 
@@ -109,7 +118,8 @@ class TotalSquaredError(_Total):
     def forward(self, x: Array, y: Array, count: int) -> Array:
         self.save(x, y)
         self.count = count
-        return summed.of_differences(lambda d: (d, d), x, y) / count
+        total: Array = _summed().of_differences(lambda d: (d, d), x, y)
+        return total / count
 
 
 class TotalHuber(_Total):
@@ -120,13 +130,14 @@ class TotalHuber(_Total):
     def forward(self, x: Array, y: Array, delta: float, count: int) -> Array:
         self.save(x, y)
         self.delta, self.count = delta, count
-        return summed.of_differences(lambda d: _huber_factors(d, delta), x, y) / count
+        total: Array = _summed().of_differences(lambda d: _huber_factors(d, delta), x, y)
+        return total / count
 
 
 def squared_error(x: Tensor, y: Tensor, reduction: str) -> Tensor:
     """The losses (x − y)² of tensors that are ``alike``, reduced."""
     reduction = known(reduction)
-    if reduction != "none" and summed.fits(x.array, y.array):
+    if reduction != "none" and _summed().fits(x.array, y.array):
         return TotalSquaredError.apply(x, y, count=x.array.size if reduction == "mean" else 1)
     return reduced(SquaredError.apply(x, y), reduction)
 
@@ -134,7 +145,7 @@ def squared_error(x: Tensor, y: Tensor, reduction: str) -> Tensor:
 def huber(x: Tensor, y: Tensor, delta: float, reduction: str) -> Tensor:
     """Huber's losses of tensors that are ``alike``, reduced."""
     reduction = known(reduction)
-    if reduction != "none" and summed.fits(x.array, y.array):
+    if reduction != "none" and _summed().fits(x.array, y.array):
         return TotalHuber.apply(x, y, delta=delta, count=x.array.size if reduction == "mean" else 1)
     return reduced(HuberOfTwo.apply(x, y, delta=delta), reduction)
 
