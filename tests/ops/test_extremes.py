@@ -149,3 +149,13 @@ def test_matrices_that_are_singular_for_lapack_alone():
 def test_offsets_that_fall_are_refused():
     with pytest.raises(RuntimeError, match=r"offsets must not fall.*\[0, 3, 1\]"):
         mg.nn.functional.embedding_bag(mg.tensor([0, 1, 2, 0]), mg.eye(3), mg.tensor([0, 3, 1]))
+
+
+@both
+def test_distances_from_nan_have_no_gradient_but_nan(lib):
+    lib = pytest.importorskip(lib)
+    x = lib.linspace(0, 1, 64 * 50).reshape(64, 50)
+    x[3, 7] = NAN
+    x.requires_grad_()
+    lib.cdist(x[:32], x[32:]).sum().backward()
+    assert x.grad[3].isnan().all() and x.grad[32:].isnan().all() and x.grad[:3].isfinite().all()

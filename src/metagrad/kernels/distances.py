@@ -98,7 +98,7 @@ def euclidean_gradients(
             np.divide(grad[rows], d[rows], out=w[rows])
 
         map_chunks(divide, cut(len(d), max(1, tuning.DISTANCES_CHUNK // d.shape[1])))
-        of_near = np.where(d[near] > 0, w[near], 0)
+        of_near = np.where(d[near] == 0, 0, w[near])
         w[near] = 0
         a, b = _centred(x, y)
         for_x = w.sum(1)[:, None] * a - w @ b if needs[0] else None
