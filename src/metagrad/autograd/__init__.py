@@ -21,7 +21,6 @@
 ``node_names.py``    what PyTorch calls the nodes whose ops have other names here
 ``graph.py``         ``autograd.graph``: edges, hooks on several gradients
 ``packing.py``       packing what nodes save
-``saved.py``         packing one tensor that a node saved; forgetting what it saved
 ``saved_attributes.py``  what a node saved, by PyTorch's names
 ``saved_names.py``   which names the node of each op has
 ``custom.py``        functions written for PyTorch's ``autograd.Function``

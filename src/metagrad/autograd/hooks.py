@@ -1,4 +1,4 @@
-"""Hooks: functions of the user's that gradients pass through on their way back, and what registering one returns."""
+"""Hooks: functions of the user's that gradients pass through on their way back, and that pack what is kept."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from metagrad.autograd.mode import mode
-from metagrad.autograd.variable import Variable, as_tensor
+from metagrad.autograd.mode import mode, no_grad
+from metagrad.autograd.variable import Variable, as_tensor, wrap
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 
 Hook = Callable[..., Any]
 Hooks = OrderedDict[int, Hook]  # by the number of the handle
@@ -189,3 +190,38 @@ def through_all(hooks: Hooks, grads: Sequence[Any], *more: Sequence[Any]) -> Any
                 if g is not earlier and g is not None and earlier is not None:
                     _check_replaced(hook, g, earlier)
     return tuple([g if g is None else g.array.copy() for g in current]) if arrays else current
+
+
+class Packed:
+    """What ``pack`` made of a tensor."""
+
+    def __init__(self, pack: Callable[[Any], Any], tensor: Any) -> None:
+        self.content, self.pack = pack(tensor), pack
+        self.source: Callable[[], Any] = weakref.ref(tensor.array)
+
+    def of_a_copy(self, array: Array) -> Packed:
+        """The same of a copy, if it is this array that was packed, which is about to be written to."""
+        return Packed(self.pack, wrap(array.copy())) if self.source() is array else self
+
+
+def packed_by(pack_hook: Callable[[Any], Any], tensor: Any) -> Any:
+    """What the user's function makes of a tensor; raises RuntimeError if it writes to it."""
+    before = tensor._counter[0]
+    with no_grad():
+        found = pack_hook(tensor)
+    if tensor._counter[0] != before:
+        raise RuntimeError(
+            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be "
+            "modified by in-place operations as this can lead to unexpected side-effects."
+        )
+    return found
+
+
+def unpacked_by(unpack_hook: Callable[[Any], Any], content: Any) -> Any:
+    """The tensor again; raises TypeError if the user's function gives something else."""
+    found = unpack_hook(content)
+    if not isinstance(found, Variable):
+        raise TypeError(
+            f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
+        )
+    return found

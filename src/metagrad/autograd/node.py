@@ -10,10 +10,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Self, cast
 
+import numpy as np
+
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
 from metagrad.autograd.node_names import inputs_without_an_edge, pytorchs_name
-from metagrad.autograd.saved import forget
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 from metagrad.base.size import Size
@@ -21,6 +22,24 @@ from metagrad.base.size import Size
 # What a node may have beside what its op keeps for the gradient.
 _SAVED = ("_saved_", "_raw_saved_")
 BESIDE = frozenset({"attended", "result_hooks", "node_hooks", "unpack", "_metadata", "_known_as"})
+
+
+def forget(node: Any) -> None:
+    """Drop the arrays among a node's attributes, such as masks and indices, and the tuples in which there are some.
+
+    >>> import metagrad
+    >>> y = metagrad.ones(3, requires_grad=True).clamp(0, 2)
+    >>> "within" in vars(y.grad_fn), y.sum().backward(), "within" in vars(y.grad_fn)
+    (True, None, False)
+    """
+    kept = vars(node)
+    for name, value in tuple(kept.items()):
+        kind = value.__class__
+        if kind is np.ndarray or name == "beside":  # as most are; what is packed
+            del kept[name]
+        elif kind is not int and kind is not bool and kind is not float and kind is not str:
+            if any(hasattr(v, "__array_ufunc__") for v in (value if isinstance(value, (tuple, list)) else (value,))):
+                del kept[name]
 
 
 class Node:

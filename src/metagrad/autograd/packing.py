@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from metagrad.autograd import function
-from metagrad.autograd.saved import Packed, packed_by, unpacked_by
+from metagrad.autograd.hooks import Packed, packed_by, unpacked_by
 from metagrad.autograd.variable import Variable, unwrap, wrap
 
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force

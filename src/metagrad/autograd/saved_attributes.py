@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.errors import FREED, freed, gone
-from metagrad.autograd.saved import Packed, packed_by, unpacked_by
+from metagrad.autograd.hooks import Packed, packed_by, unpacked_by
 from metagrad.autograd.saved_names import names_of
 from metagrad.autograd.variable import Variable, unwrap, wrap
 

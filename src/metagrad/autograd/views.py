@@ -20,8 +20,8 @@ import numpy as np
 
 from metagrad.autograd.function import NOWHERE, Function
 from metagrad.autograd.function import observers as observers_of_ops
+from metagrad.autograd.hooks import Packed
 from metagrad.autograd.mode import enable_grad, mode
-from metagrad.autograd.saved import Packed
 from metagrad.autograd.transforms import check_own, check_room, opened, shares, tangents_of
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
