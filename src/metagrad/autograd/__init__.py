@@ -14,7 +14,8 @@
 ``higher_order.py``  one node's part in a backward pass that is itself recorded
 ``forward.py``       forward mode: the tangent of each result
 ``forward_ad.py``    dual tensors: forward mode as ``autograd.forward_ad`` has it
-``views.py``         shared memory and in-place writes
+``views.py``         shared memory
+``writing.py``       in-place writes
 ``mirrors.py``       conjugated and negated views: two memories that follow each other
 ``hooks.py``         functions that gradients pass through
 ``node.py``          a node as it is seen from outside

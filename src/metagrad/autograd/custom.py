@@ -21,7 +21,8 @@ from metagrad.autograd.function import STALE, Function
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.transforms import check_custom
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
+from metagrad.autograd.views import OWN_FUNCTION, alias
+from metagrad.autograd.writing import bump, check_history, rewrite_history
 from metagrad.base.naming import public
 from metagrad.base.warning import warn
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from metagrad.autograd import views
+from metagrad.autograd import views, writing
 from metagrad.autograd.engine import grad
 from metagrad.autograd.function import Function
 from metagrad.autograd.higher_order import alias
@@ -104,7 +104,7 @@ class Level:
                 whole = level.as_many(whole, tangent)
         self.set(base, whole.clone())  # for others may have the same tangent: what it was copied from, say
         own = self.of(target)
-        views.write(own, wrap(np.zeros_like(target.array)) if tangent is None else _cast(tangent, target))
+        writing.write(own, wrap(np.zeros_like(target.array)) if tangent is None else _cast(tangent, target))
 
 
 def follows_tangents() -> bool:
@@ -222,7 +222,7 @@ def _after_write(target: Any, result: Any) -> None:
             level.write(target, tangent)
 
 
-views.observers.append(_after_write)
+writing.observers.append(_after_write)
 Function.apply_with_tangents = _applied
 
 

@@ -1,7 +1,7 @@
 """Conjugated and negated views: numbers computed at once, in memory of their own, and two memories that follow each other.
 
 PyTorch marks such a view by a bit, and computes when it reads. NumPy's arrays have no such bit. So the view has its numbers, and
-whoever writes to the one memory has the other brought up to date (``bump`` in ``views.py``): as if there were but one.
+whoever writes to the one memory has the other brought up to date (``bump`` in ``writing.py``): as if there were but one.
 """
 
 from __future__ import annotations

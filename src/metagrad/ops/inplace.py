@@ -13,7 +13,8 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import name_node
 from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import Variable, recording, wrap
-from metagrad.autograd.views import Overwrite, bump, check_writable, is_followed, put, write, written_at_once
+from metagrad.autograd.views import is_followed
+from metagrad.autograd.writing import Overwrite, bump, check_writable, put, write, written_at_once
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_writable, repeats_elements, repeats_opened
 from metagrad.ops.argument_names import understood

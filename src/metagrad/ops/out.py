@@ -19,7 +19,7 @@ import numpy as np
 
 from metagrad.autograd.devices import apart
 from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import bump, check_writable
+from metagrad.autograd.writing import bump, check_writable
 from metagrad.base import dtypes
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import memory_by

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.autograd.views import bump
+from metagrad.autograd.writing import bump
 from metagrad.base import dtypes
 from metagrad.optim.optimizer import Optimizer
 from metagrad.optim.settings import check_settings

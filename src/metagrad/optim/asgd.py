@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from metagrad.autograd.views import bump
+from metagrad.autograd.writing import bump
 from metagrad.base.typing import Array
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.settings import check_settings

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.views import bump
+from metagrad.autograd.writing import bump
 
 Array = Any
 

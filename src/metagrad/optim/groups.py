@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import bump, check_writable
+from metagrad.autograd.writing import bump, check_writable
 from metagrad.base.device import of_array
 from metagrad.tensors.tensor import Tensor
 

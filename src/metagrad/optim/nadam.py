@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.views import bump
+from metagrad.autograd.writing import bump
 from metagrad.base.typing import Array
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.settings import check_betas, check_settings

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.autograd.views import bump
+from metagrad.autograd.writing import bump
 from metagrad.base.typing import Array
 from metagrad.optim.by_loop import sgd_loop
 from metagrad.optim.differentiable import recorded_step

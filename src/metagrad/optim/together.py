@@ -15,7 +15,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from metagrad.autograd.views import mirrors, reflect
+from metagrad.autograd.views import mirrors
+from metagrad.autograd.writing import reflect
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
 from metagrad.kernels.libraries import is_on_gpu

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable, recording, unwrap, wrap
-from metagrad.autograd.views import bump, write
+from metagrad.autograd.writing import bump, write
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike, Number, Operand
 from metagrad.ops.create import conversion, like

@@ -14,7 +14,7 @@ from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
-from metagrad.autograd.views import write
+from metagrad.autograd.writing import write
 from metagrad.base.device import of_array
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.autograd.views import bump
+from metagrad.autograd.writing import bump
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels import tuning

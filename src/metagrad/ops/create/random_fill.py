@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable, as_array, wrap
-from metagrad.autograd.views import write
+from metagrad.autograd.writing import write
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, META, move, of_array
 from metagrad.base.layouts import made_as_it_lies

@@ -17,16 +17,8 @@ from metagrad.autograd.errors import misindexed
 from metagrad.autograd.function import Function
 from metagrad.autograd.transforms import check_own, check_room, lies_in
 from metagrad.autograd.variable import Variable, recording, unwrap
-from metagrad.autograd.views import (
-    Overwrite,
-    ViewFunction,
-    bump,
-    check_history,
-    check_writable,
-    is_followed,
-    unrecorded_view,
-    write,
-)
+from metagrad.autograd.views import ViewFunction, is_followed, unrecorded_view
+from metagrad.autograd.writing import Overwrite, bump, check_history, check_writable, write
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.result_order import laid_out_by, laid_out_by_indexed
 from metagrad.base.typing import Array, Index, Operand

@@ -11,7 +11,7 @@ from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import OUTPUT, Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import recording
-from metagrad.autograd.views import write
+from metagrad.autograd.writing import write
 from metagrad.base import dtypes, results
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import laid_out_by

@@ -11,7 +11,7 @@ from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function, quiet
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, recording, wrap
-from metagrad.autograd.views import write
+from metagrad.autograd.writing import write
 from metagrad.base import dtypes, results
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike

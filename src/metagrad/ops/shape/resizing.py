@@ -13,7 +13,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import name_node
 from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import wrap
-from metagrad.autograd.views import bump, check_history
+from metagrad.autograd.writing import bump, check_history
 from metagrad.base import dtypes
 from metagrad.base.layouts import channels_last, channels_last_3d, inverse, memory_format, preserve_format
 from metagrad.base.result_order import steps_of
