@@ -237,6 +237,12 @@ def _load_without_the_compiler() -> None:
 # ------------------------------------------------ what is said
 
 
+def _is_ours(event: Any) -> bool:
+    """Whether what is compiled is one of the functions here, and not a program's own."""
+    function = getattr(event.data["dispatcher"], "py_func", None)
+    return str(getattr(function, "__module__", None)).startswith("metagrad.")
+
+
 @functools.cache
 def _announce() -> None:
     """From now on, say it once if compiling takes its time."""
@@ -245,7 +251,9 @@ def _announce() -> None:
     class Announcer(event.Listener):
         spent, depth, said = 0.0, 0, False
 
-        def on_start(self, event: object) -> None:
+        def on_start(self, event: Any) -> None:
+            if not _is_ours(event):
+                return
             self.depth += 1
             if self.depth == 1 and not self.said:
                 self.started = time.perf_counter()
@@ -253,7 +261,9 @@ def _announce() -> None:
                 self.timer.daemon = True
                 self.timer.start()
 
-        def on_end(self, event: object) -> None:
+        def on_end(self, event: Any) -> None:
+            if not _is_ours(event):
+                return
             self.depth -= 1
             if self.depth == 0 and not self.said:
                 self.timer.cancel()
