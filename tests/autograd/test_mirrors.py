@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import threading
 
 import numpy as np
 import pytest
@@ -263,3 +264,103 @@ def test_clipping_is_seen():
     y = x.grad.conj()
     metagrad.nn.utils.clip_grad_norm_([x], 1.0)
     assert y.abs().square().sum().item() == pytest.approx(1) and y.tolist() == x.grad.conj_physical().tolist()
+
+
+# ------------------------------------------------ whoever writes, the views follow
+
+
+def by_the_backward_pass(lib):
+    x = lib.tensor([1 + 0j, 1 + 0j], requires_grad=True)
+    (x * (1 + 1j)).real.sum().backward()
+    y = x.grad.conj()
+    (x * (2 + 1j)).real.sum().backward()
+    return y
+
+
+def by_an_optimizers_state(lib):
+    p = lib.nn.Parameter(lib.ones(2))
+    optimizer = lib.optim.Adam([p])
+    p.grad = lib.ones(2)
+    optimizer.step()
+    y = lib._neg_view(optimizer.state[p]["exp_avg"])
+    optimizer.step()
+    return y
+
+
+def by_an_embedding(lib):
+    w = lib.ones(4, 4)
+    y = lib._neg_view(w)
+    lib.nn.functional.embedding(lib.tensor([1]), w, max_norm=1.0)
+    return y[1]
+
+
+def by_a_counted_write_of_numpys(lib):
+    x = lib.tensor([1 + 1j, 2 + 2j])
+    y = x.conj()
+    x.numpy()[0] = 5j
+    lib.autograd.graph.increment_version(x)
+    return y
+
+
+def by_the_other_of_two_changes(lib):
+    x = lib.tensor([1 + 2j, 3 - 4j])
+    y = x
+    for _ in range(1200):
+        y = y.conj()
+    y.add_(1j)
+    return lib.stack([x, y])
+
+
+FOLLOWED = {
+    by_the_backward_pass: [3 + 2j, 3 + 2j],
+    by_an_optimizers_state: [-0.19, -0.19],
+    by_an_embedding: [-0.5, -0.5, -0.5, -0.5],
+    by_a_counted_write_of_numpys: [-5j, 2 - 2j],
+    by_the_other_of_two_changes: [[1 + 3j, 3 - 3j], [1 + 3j, 3 - 3j]],
+}
+
+
+@pytest.mark.parametrize("library", ["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+@pytest.mark.parametrize("write", FOLLOWED, ids=lambda write: write.__name__)
+def test_a_view_follows(library, write):
+    found = write(pytest.importorskip(library))
+    np.testing.assert_allclose(found.detach().resolve_conj().resolve_neg().numpy(), FOLLOWED[write], rtol=1e-6)
+
+
+def test_changed_twice_it_is_the_first_memory_again():
+    gc.collect()
+    before = len(mirrors)
+    x = metagrad.tensor([1 + 2j])
+    y = x.conj().conj()
+    assert y.data_ptr() == x.data_ptr() and not y.is_conj() and len(mirrors) == before
+
+
+def test_views_whose_elements_share_places_have_memory_of_their_own():
+    x = metagrad.arange(4).to(metagrad.complex64)
+    windows = x.unfold(0, 2, 1)
+    y = windows.conj()
+    y[0, 1] = 9j
+    assert x[1] == 1 and windows[1, 0] == 1 and y.is_conj()
+
+
+def test_views_come_and_go_in_one_thread_while_another_writes():
+    x, failed = metagrad.ones(500, dtype=metagrad.complex64), []
+
+    def make():
+        for _ in range(2000):
+            views = [x.conj() for _ in range(3)]
+            del views
+
+    def write():
+        try:
+            for _ in range(4000):
+                x.add_(1)
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=target) for target in (make, write, make)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and x[0] == 4001

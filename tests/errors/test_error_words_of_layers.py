@@ -104,7 +104,7 @@ def cases_of_modules(lib):
         (lambda: nn.ModuleDict().update([5]), "ModuleDict update sequence element #0 should be Iterable; isint"),
         (lambda: table.update([1]), "ParameterDict update sequence element #0 should be Iterable; isint"),
         (lambda: table.update([(1, 2, 3)]), "ParameterDict update sequence element #0 has length 3; 2 is required"),
-        (lambda: table[1], "cannot be used as a key as it is not a string (type is 'int'). Open an issue on github"),
+        (lambda: table[1], "cannot be used as a key as it is not a string (type is 'int')"),
         (lambda: lazy.weight + 1, "Attempted to use an uninitialized parameter in "),
         (lambda: lazy.weight.shape, "Call `forward` to initialize the parameters before accessing their attributes."),
         (lambda: lazy.share_memory(), "Can't share memory on an uninitialized parameter or buffer. Call `forward`"),

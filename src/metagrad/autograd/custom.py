@@ -69,6 +69,8 @@ class Context:
 
     def __getattr__(self, name: str) -> Any:
         """What its node has as every node, such as ``next_functions``."""
+        if "_function" not in self.__dict__:  # a copy that is not filled yet
+            raise AttributeError(name)
         node = None if name not in _OF_NODES else self._node()
         if node is None:
             raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
@@ -175,8 +177,13 @@ class Custom(Function):
 
     def __getattr__(self, name: str) -> Any:
         """What ``forward`` left in its context is found on the node too."""
-        if not name.startswith("__") and "context" in self.__dict__ and hasattr(self.context, name):
-            return getattr(self.context, name)
+        context = self.__dict__.get("context")
+        if (
+            context is not None
+            and not name.startswith("__")
+            and (name in vars(context) or hasattr(type(context), name))
+        ):
+            return getattr(context, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def output(self, index: int) -> Function:

@@ -23,6 +23,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.packing import unpacked
 from metagrad.autograd.targets import leading_to, with_zeros
 from metagrad.autograd.variable import Variable, as_array, as_tensor, unwrap
+from metagrad.autograd.writing import bump
 from metagrad.base.dtypes import emulated
 from metagrad.base.layouts import has_no_gaps
 from metagrad.kernels.copying import copied, laid_out_like
@@ -301,16 +302,13 @@ def _accumulate(x: Any, g: Gradient) -> None:
     """Add to ``x.grad``, in place if the pass was not recorded, as PyTorch does; then call the hooks that wait for it."""
     if not x._requires_grad or x._view is not None and x._view.borrowed:
         return
-    if x._grad is None and isinstance(g, Variable):
-        x._grad = as_tensor(g).clone()
+    if isinstance(g, Variable):
+        x._grad = as_tensor(g).clone() if x._grad is None else x._grad + as_tensor(g)
         x._grad.array = laid_out_like(x._grad.array, x.array)
     elif x._grad is None:
         x._grad = as_tensor(g if g.strides == x.array.strides else laid_out_like(g, x.array))
-    elif isinstance(g, Variable):
-        x._grad = x._grad + as_tensor(g)
-        x._grad.array = laid_out_like(x._grad.array, x.array)
     else:
         np.add(x._grad.array, g, out=x._grad.array)
-        x._grad._counter[0] += 1
+        bump(x._grad)
     if x._hooks is not None:
         x._hooks.after_accumulating(x, isinstance(g, Variable))

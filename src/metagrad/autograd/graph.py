@@ -20,6 +20,7 @@ from metagrad.autograd.packing import (
 )
 from metagrad.autograd.targets import nodes_behind
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.writing import bump
 
 __all__ = [
     "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
@@ -84,7 +85,7 @@ def increment_version(tensor: Any) -> None:
     if not isinstance(tensor, (Variable, Iterable)):
         raise RuntimeError(f"increment_version expect a Iterable[Tensor] as input, got {type(tensor).__name__}")
     for t in [tensor] if isinstance(tensor, Variable) else tensor:
-        t._counter[0] += 1
+        bump(t)
 
 
 class Handles:

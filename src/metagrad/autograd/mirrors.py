@@ -1,11 +1,13 @@
 """Conjugated and negated views: numbers computed at once, in memory of their own, and two memories that follow each other.
 
 PyTorch marks such a view by a bit, and computes when it reads. NumPy's arrays have no such bit. So the view has its numbers, and
-whoever writes to the one memory has the other brought up to date (``bump`` in ``writing.py``): as if there were but one.
+an op that writes to the one memory has the other brought up to date (``bump`` in ``writing.py``): as if there were but one. What
+NumPy writes to an array that a tensor shares is not seen, until ``increment_version`` tells of it.
 """
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import Any
 
@@ -23,10 +25,17 @@ from metagrad.base.typing import Array
 def mirror(x: Any, op: type[Function], change: np.ufunc, marks: dict[int, Any]) -> Any:
     """What an op makes of x that undoes itself, conjugation or negation: a view that has the mark, or x's no more.
 
-    It is on its own, as any result, of an array that is not NumPy's or may not be written to, and in ``func.grad`` and its kind.
+    It is on its own, as any result, of an array that is not NumPy's, may not be written to or has elements in one place, and in
+    ``func.grad`` and its kind.
     """
     found = op.apply(x)
-    if not (mode.levels or opened) and _follow(x.array, found.array, change):
+    if mode.levels or opened:
+        inherit(found, x)
+        return mark(found, marks)
+    before = _source_of(x.array, change)
+    if before is not None:
+        found.array = before
+    if before is not None or _follow(x.array, found.array, change):
         mark_view(found, x, (op, {}))
     else:
         inherit(found, x)
@@ -46,6 +55,8 @@ class Mirror(weakref.ref[Array]):
     def reflect(self, memory: Array) -> None:
         """Bring the other side up to date, after the memory of one was written to, and what mirrors that."""
         copied: Any = self()
+        if copied is None:  # another thread let go of it just now
+            return
         copy = as_strided(copied, *self.place)
         if memory is copied:
             self.change(copy, out=self.source)
@@ -53,29 +64,54 @@ class Mirror(weakref.ref[Array]):
         else:
             self.change(self.source, out=copy)
             memory = copied
-        for other in mirrors[id(memory)]:
+        for other in tuple(mirrors.get(id(memory), ())):
             if other is not self:
                 other.reflect(memory)
+
+
+_changing = threading.RLock()  # for ``mirrors``: a copy may end in any thread, at any time
+
+
+def _source_of(copy: Array, change: np.ufunc) -> Array | None:
+    """What an array mirrors by the same change, all of it: changed again, it is that."""
+    for made in tuple(mirrors.get(id(memory_of(copy)), ())):
+        if (copy.shape, copy.strides) == made.place and made.change is change and made() is memory_of(copy):
+            return made.source
+    return None
 
 
 def _follow(source: Array, copy: Array, change: np.ufunc) -> bool:
     """Let two arrays follow each other, if that is possible."""
     if source.__class__ is not np.ndarray or copy.__class__ is not np.ndarray or not source.flags.writeable:
         return False
+    if _overlaps(source):
+        return False
     memory = memory_of(copy)
     if memory is not copy and place_of(copy) != place_of(memory):
         return False
     made = Mirror(memory, _forget)
     made.source, made.change, made.place, made.number = source, change, (copy.shape, copy.strides), id(memory)
-    mirrors[made.number] = [made]
-    mirrors.setdefault(id(memory_of(source)), []).append(made)
+    with _changing:
+        mirrors[made.number] = [made]
+        mirrors.setdefault(id(memory_of(source)), []).append(made)
     return True
+
+
+def _overlaps(x: Array) -> bool:
+    """Whether some elements may share their place in memory, as after ``unfold``."""
+    reach = x.itemsize
+    for step, n in sorted((abs(s), n) for n, s in zip(x.shape, x.strides, strict=True) if n > 1):
+        if step < reach:
+            return True
+        reach += step * (n - 1)
+    return False
 
 
 def _forget(gone: Mirror) -> None:
     """The copy is gone."""
-    del mirrors[gone.number]
     begin = id(memory_of(gone.source))
-    mirrors[begin].remove(gone)
-    if not mirrors[begin]:
-        del mirrors[begin]
+    with _changing:
+        del mirrors[gone.number]
+        mirrors[begin] = [m for m in mirrors[begin] if m is not gone]
+        if not mirrors[begin]:
+            del mirrors[begin]

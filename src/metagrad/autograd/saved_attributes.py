@@ -250,6 +250,12 @@ def _windows(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return ask
 
 
+def _beyond(window: Any) -> int:
+    """How much longer a transposed convolution's result is than its last window reaches."""
+    reach = (window.count - 1) * window.stride + window.dilation * (window.size - 1) + 1
+    return int(window.extent - reach + window.low + window.high)
+
+
 def _padded(node: Any) -> tuple[int, ...]:
     widths = [n for pair in reversed(node.widths) for n in pair]
     while widths[-2:] == [0, 0]:
@@ -330,7 +336,8 @@ _RULES: dict[str, Any] = {
     "groups": lambda n: n.setting["groups"], "bias_sym_sizes_opt": lambda n: (0,) if n.edges[2] is None else _size_in(n, 2),
     "output_padding": lambda n: (0,) * len(n.setting["windows"]), "pad": _padded,
     "padding_idx": lambda n: -1 if n.padding_idx is None else n.padding_idx, "weight_sym_argsize_0": "rows",
-    **dict.fromkeys(("sparse_grad", "transposed", "scale_grad_by_freq", "sparse"), lambda n: False),
+    **dict.fromkeys(("sparse_grad", "scale_grad_by_freq", "sparse"), lambda n: False),
+    "transposed": lambda n: n.op_name == "InputGradient", "InputGradient.output_padding": _windows(_beyond),
     **dict.fromkeys(("scale", "input_scale", "Linear.beta", "Linear.alpha"), lambda n: 1),
     **dict.fromkeys(("pivot", "left"), lambda n: True), **dict.fromkeys(("Quotient.self", "Dropout.self"), lambda n: None),
     **dict.fromkeys(("CummaxBackward0.indices", "CumminBackward0.indices"), lambda n: _along(n)[1]),

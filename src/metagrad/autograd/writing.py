@@ -205,7 +205,7 @@ def bump(target: Any) -> None:
 def reflect(target: Any) -> None:
     """Bring what mirrors the memory of a tensor up to date, after a write."""
     memory = memory_of(target.array)
-    for mirror in mirrors.get(id(memory), ()):
+    for mirror in tuple(mirrors.get(id(memory), ())):
         mirror.reflect(memory)
 
 

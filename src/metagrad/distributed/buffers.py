@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
+from metagrad.autograd.writing import bump
 from metagrad.base import device
 from metagrad.tensors.tensor import Tensor
 
@@ -44,7 +45,7 @@ def write(tensor: Tensor, array: Array) -> None:
     if array is not tensor.array:
         array = array.reshape(tensor.array.shape)
         tensor.array[...] = array if isinstance(tensor.array, np.ndarray) else device.move(array, tensor.device)
-    tensor._counter[0] += 1
+    bump(tensor)
 
 
 def described(tensor: Tensor) -> str:

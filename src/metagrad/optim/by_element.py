@@ -87,7 +87,7 @@ class ByElement(Together):
             step = state["step"]
             t = step.array.item() + 1
             step.array[...] = t
-            step._counter[0] += 1  # as ``bump`` does: a call less, of several for each parameter
+            step._counter[0] += 1  # ``update_group`` has the mirrors follow
             task = found.get(t)
             if task is None:
                 settings = self._settings(t, state, group)

@@ -49,7 +49,9 @@ class Together(Optimizer):
             super().update_group(pairs, group)
         if mirrors:
             for param, _ in pairs:
-                reflect(param)
+                for written in (param, *self.state.get(param, {}).values()):
+                    if isinstance(written, Tensor):
+                        reflect(written)
 
 
 class Task(NamedTuple):

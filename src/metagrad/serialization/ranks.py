@@ -16,6 +16,7 @@ from typing import Any
 
 from metagrad import distributed as dist
 from metagrad.autograd.variable import Variable
+from metagrad.autograd.writing import bump
 from metagrad.distributed.encoding import plain
 from metagrad.serialization import checkpoint
 
@@ -115,7 +116,7 @@ def _fill(into: Any, found: Any) -> None:
     for key, value in into.items():
         if isinstance(value, Variable):
             value.array[...] = found[key].array
-            value._counter[0] += 1
+            bump(value)
         elif isinstance(value, dict) and isinstance(found[key], dict):
             _fill(value, found[key])
         else:

@@ -90,8 +90,7 @@ def _name(key: Any) -> str:
     """A key that can be the name of an attribute. Raises TypeError for any other."""
     if not isinstance(key, str):
         raise TypeError(
-            f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}'). Open an "
-            "issue on github if you need non-string keys."
+            f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')."
         )
     return key
 

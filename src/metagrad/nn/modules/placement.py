@@ -59,9 +59,7 @@ class Placement:
         if kind is not None and kind.is_complex:
             warn(
                 "Complex modules are a new feature under active development whose design may change, and some modules might not "
-                "work as expected when using complex tensors as parameters or buffers. Please file an issue at "
-                "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a complex module does not work as "
-                "expected."
+                "work as expected when using complex tensors as parameters or buffers."
             )
         laid_out = kwargs.get("memory_format")
 

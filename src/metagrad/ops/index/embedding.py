@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.composites import guarding
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
+from metagrad.autograd.writing import bump
 from metagrad.base import naming
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
@@ -131,7 +132,7 @@ def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float
     rows = rows.astype(np.float32) if rows.dtype.char in "eE" else rows
     norms = (np.abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
     weight.array[used] = np.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
-    weight._counter[0] += 1
+    bump(weight)
 
 
 @asks_for_tensors
