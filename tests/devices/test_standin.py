@@ -337,6 +337,12 @@ def test_bfloat16_by_way_of_float32(name):
         np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-3)
 
 
+def test_a_number_beside_halves():
+    x = metagrad.tensor([1.0, 2.0, 4.0], dtype=metagrad.float16).to("cuda").requires_grad_()
+    (4.0 / x).sum().backward()
+    assert x.grad.cpu().tolist() == [-4.0, -1.0, -0.25]
+
+
 def test_tensors_of_two_devices():
     with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device.*cuda:0 and cpu"):
         metagrad.ones(3) * metagrad.ones(3, device="cuda")

@@ -10,6 +10,7 @@ import pytest
 import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
+from metagrad.kernels import summed
 from metagrad.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -341,6 +342,23 @@ def test_old_arguments_say_which_reduction_to_use():
     for given, meant in (({"size_average": False}, "sum"), ({"reduce": False}, "none"), ({"reduce": True}, "mean")):
         with pytest.warns(UserWarning, match=f"please use reduction='{meant}' instead"):
             F.mse_loss(x, y, **given)
+
+
+@pytest.mark.parametrize("loss", [F.mse_loss, F.huber_loss, F.smooth_l1_loss])
+def test_the_number_of_threads_does_not_change_a_loss(monkeypatch, loss):
+    monkeypatch.setattr(summed, "available", lambda: False)
+    x, t = (
+        metagrad.tensor(np.random.default_rng(seed).standard_normal(1_000_003), dtype=metagrad.float32)
+        for seed in (1, 2)
+    )
+    before, found = metagrad.get_num_threads(), set()
+    try:
+        for threads in (1, 2, 3, 7):
+            metagrad.set_num_threads(threads)
+            found.add(loss(x, t).item())
+    finally:
+        metagrad.set_num_threads(before)
+    assert len(found) == 1
 
 
 def test_losses_of_large_arrays_are_added_up_in_chunks():

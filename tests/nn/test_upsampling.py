@@ -215,6 +215,13 @@ def test_positions_of_a_single_pixel_are_warned_of_with_aligned_corners():
         F.grid_sample(metagrad.ones(1, 1, 2, 2), metagrad.zeros(1, 1, 1, 2))
 
 
+def test_gradients_of_halves_are_added_up_in_float32():
+    x = metagrad.ones(1, 1, 1, 1, dtype=metagrad.float16, requires_grad=True)
+    y = metagrad.nn.functional.interpolate(x, size=(4000, 1))
+    y.backward(metagrad.full_like(y, 0.6))  # among halves the sum would stand still at 1024
+    assert x.grad.item() == 2400
+
+
 def test_nearest_of_whole_factors_repeats_and_adds_up():
     x = metagrad.tensor([[[[1.0, float("inf")], [-0.0, 3.0]]]], requires_grad=True)
     y = metagrad.nn.functional.interpolate(x, scale_factor=(2, 3))

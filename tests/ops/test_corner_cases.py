@@ -34,7 +34,7 @@ def test_a_function_is_applied_not_called():
         def forward(ctx, x):
             return x * 2
 
-    with pytest.raises(RuntimeError, match=r"use Double\.apply"):
+    with pytest.raises(RuntimeError, match=r"non-static forward method is deprecated.*Double\.apply"):
         Double()(metagrad.ones(2))
 
 

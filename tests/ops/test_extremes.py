@@ -106,6 +106,17 @@ def test_what_is_divided_by_0(lib):
 
 
 @both
+@pytest.mark.parametrize("shape", [(2, 100), (2, 16384), (64, 16384), (4, 3, 5, 5)])
+@pytest.mark.parametrize("number", [1000.1, 123456.789, 1e10])
+def test_rows_far_from_0_lose_nothing_to_their_means_rounding(lib, shape, number):
+    lib = pytest.importorskip(lib)
+    x = lib.full(shape, number).requires_grad_()
+    for y in (lib.nn.functional.layer_norm(x, shape[1:]), lib.nn.functional.group_norm(x, 1)):
+        (grad,) = lib.autograd.grad((y * y).sum(), x)
+        assert y.abs().max() == grad.abs().max() == 0
+
+
+@both
 @pytest.mark.parametrize("size", [300, 4096])
 def test_rows_of_one_number_are_0_when_normed(lib, size):
     lib = pytest.importorskip(lib)

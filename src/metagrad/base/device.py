@@ -180,7 +180,7 @@ def out_of_memory(error: MemoryError) -> MemoryError:
     >>> out_of_memory(MemoryError("Unable to allocate 8 TiB"))
     NoMemoryError("DefaultCPUAllocator: can't allocate memory: Unable to allocate 8 TiB")
     """
-    if isinstance(error, NoMemoryError):
+    if isinstance(error, (NoMemoryError, OutOfMemoryError)):
         return error
     if not type(error).__module__.startswith("cupy"):
         size = getattr(error, "_total_size", None)

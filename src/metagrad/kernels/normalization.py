@@ -19,7 +19,6 @@ from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, sums_by_loop, takes_loop, with_row
 
 Kept = tuple[Array, ...]
-_MANY = 1 << 14  # elements, among which a look at each row's variance is not seen
 
 
 def _filled(parameter: Array | None, value: float, x: Array) -> Array:
@@ -43,8 +42,14 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
 
     def work(rows: slice) -> None:
         y, out, r = kept[rows], z[rows], scale[rows]
-        np.subtract(x[rows], row_sums(x[rows]) / m, out=y)
+        mean = row_sums(x[rows]) / m
+        np.subtract(x[rows], mean, out=y)
         np.divide(row_products(y, y), m, out=r)
+        near = r < mean * mean * compiled.NEAR
+        if near.any():  # rows of numbers so near that their mean's rounding is seen
+            near = near[:, 0]
+            y[near] -= row_sums(y[near]) / m
+            r[near] = row_products(y[near], y[near]) / m
         r += eps
         np.sqrt(r, out=r)
         np.divide(1, r, out=r)
@@ -58,12 +63,6 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
 
     with np.errstate(all="ignore"):
         by_rows(work, x)
-    if x.size > _MANY and scale.max() ** 2 * eps > 0.5:  # rows of numbers so near that their mean's rounding is seen
-        near = np.flatnonzero((scale[:, 0] ** 2 * eps > 0.5) & (x[:, 0] != 0))
-        if near.size:
-            z[near], again = layer_norm(x[near] - x[near, :1], w, b, eps, keep)
-            for part, exact in zip((kept, scale), again, strict=False):
-                part[near] = exact
     return z, (kept, scale) if keep else ()
 
 

@@ -44,7 +44,9 @@ def of_differences(factors: Callable[[Array], tuple[Array, Array]], x: Array, y:
     if x.size < tuning.POINTWISE_LARGE:
         return np.asarray(work(slice(None)))
     threads = threads_worth(x.size, tuning.POINTWISE_LARGE)
-    chunks = even_chunks(x.size, tuning.POINTWISE_CHUNK, threads, 4 * tuning.POINTWISE_COST)
+    chunks = even_chunks(
+        x.size, tuning.POINTWISE_CHUNK, 2
+    )  # the same ones for any number of threads, so the sum is too
     return np.asarray(np.add.reduce(np.array(map_chunks(work, chunks, threads), x.dtype)))
 
 

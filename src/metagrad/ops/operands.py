@@ -302,7 +302,8 @@ class NumberOfHalves(float):
             with np.errstate(over="ignore"):  # of the number itself
                 return getattr(ufunc, method)(*plain, **kwargs, **({} if out is None else {"out": out}))
         single = [x if isinstance(x, float) else copied(x, np.dtype(np.float32)) for x in plain]
-        found = copied(np.asarray(ufunc(*single, **kwargs)), np.dtype(np.float16))
+        found = ufunc(*single, **kwargs)
+        found = copied(found, np.dtype(np.float16)) if found.__class__ is np.ndarray else found.astype(np.float16)
         if out is None:
             return found
         out[0][...] = found

@@ -98,6 +98,8 @@ class Unsample(Function):
     def _along_axis(self, g: Array, taps: Taps, axis: int) -> Array:
         if g.__class__ is np.ndarray and (times := taps.repeats()):
             parts = g.reshape(*g.shape[:axis], taps.extent, times, *g.shape[axis + 1 :])
+            if g.dtype.char == "e":  # added up in float32, rounded once
+                return parts.sum(axis + 1, dtype=np.float32).astype(g.dtype)
             return functools.reduce(np.add, [parts[(slice(None),) * (axis + 1) + (j,)] for j in range(times)])
         if _as_matrix(g, taps):
             return _multiply(np.ascontiguousarray(taps.matrix(g.dtype).T), g, axis)

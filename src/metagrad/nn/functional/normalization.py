@@ -19,6 +19,7 @@ from metagrad.base.layouts import inverse
 from metagrad.base.typing import Array
 from metagrad.kernels import column_norms as columns
 from metagrad.kernels import normalization as kernels
+from metagrad.kernels.compiled.normalization import NEAR
 from metagrad.kernels.libraries import gpu_rows, is_on_gpu
 from metagrad.nn.fast_normalization import (
     ChannelNorm,
@@ -51,8 +52,13 @@ class Standardize(Function):
 
     def formula(self, x: Array) -> tuple[Any, Any]:
         """y and r."""
-        d = x - x.mean(axis=self.axis, keepdims=True)
-        r = ((d * d).mean(axis=self.axis, keepdims=True) + self.eps) ** -0.5
+        mean = x.mean(axis=self.axis, keepdims=True)
+        d = x - mean
+        variance = (d * d).mean(axis=self.axis, keepdims=True)
+        if d.__class__ is np.ndarray and (variance < mean * mean * NEAR).any():  # the mean's rounding would be seen
+            d -= d.mean(axis=self.axis, keepdims=True)
+            variance = (d * d).mean(axis=self.axis, keepdims=True)
+        r = (variance + self.eps) ** -0.5
         return d * r, r
 
     def backward(self, grad: Array) -> Array:
