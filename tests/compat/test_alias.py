@@ -332,7 +332,7 @@ def test_utilities_of_distributions(torch):
     for mine, right in zip(found[mg], found[torch]):
         assert str(mine.dtype).split(".")[1] == str(right.dtype).split(".")[1]
         np.testing.assert_allclose(mine.numpy(), right.numpy(), rtol=2e-6, atol=1e-7)
-    with pytest.raises(ValueError, match="numbers and tensors"):
+    with pytest.raises(ValueError, match="must all be instances of Number"):
         ours.broadcast_all("a", 1.0)
     with pytest.raises(ValueError, match="lower triang"):
         ours.vec_to_tril_matrix(mg.zeros(4))

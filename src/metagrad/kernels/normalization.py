@@ -46,7 +46,7 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
         np.subtract(x[rows], mean, out=y)
         np.divide(row_products(y, y), m, out=r)
         near = r < mean * mean * compiled.NEAR
-        if near.any():  # rows of numbers so near that their mean's rounding is seen
+        if near.__class__ is np.ndarray and near.any():  # their mean's rounding is seen; a GPU is not waited for
             near = near[:, 0]
             y[near] -= row_sums(y[near]) / m
             r[near] = row_products(y[near], y[near]) / m
