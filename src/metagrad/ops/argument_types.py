@@ -246,9 +246,8 @@ def misfit(
             continue  # of these the error itself speaks
         values = value if declared.kind is declared.VAR_POSITIONAL else [value]
         for i, x in enumerate(values):
-            stands_in = hasattr(x, "__torch_function__") and not isinstance(
-                x, Variable
-            )  # a program's own kind of tensor
+            # a program's own kind of tensor
+            stands_in = hasattr(x, "__torch_function__") and not isinstance(x, Variable)
             if x is not declared.default and not stands_in and not allows(declared.annotation)(x):
                 if declared.kind is declared.VAR_POSITIONAL and declared.annotation.startswith(("Tensor", "Operand")):
                     return TypeError(
