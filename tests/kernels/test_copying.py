@@ -5,7 +5,7 @@ import pytest
 
 import metagrad
 from metagrad.kernels import copying, tuning
-from metagrad.kernels.compiled.reversal import copy_rows
+from metagrad.kernels.compiled.reversal import copy_blocks
 from metagrad.kernels.quicker import by_singles, narrow, widen
 
 pytest.importorskip("numba")
@@ -22,6 +22,9 @@ def small_arrays_are_large(monkeypatch):
     monkeypatch.setattr(tuning, "SPREAD_LEAST", 1)
     monkeypatch.setattr(tuning, "ROW_BYTES", 1)
     monkeypatch.setattr(tuning, "SPREAD_PARTS", 2)
+    monkeypatch.setattr(tuning, "BLOCK_ROW_BYTES", 1)
+    monkeypatch.setattr(tuning, "BLOCK", 64)
+    monkeypatch.setattr(tuning, "BLOCK_WIDTH", 16)
 
 
 def numbers():
@@ -137,6 +140,8 @@ def views(x):
     yield "broadcast", np.broadcast_to(x[0], x.shape)
     yield "a column broadcast", np.broadcast_to(x[:, :1], x.shape)
     yield "four dimensions", x.reshape(5, 10, 6, 10).transpose(0, 2, 3, 1)
+    yield "rows of four dimensions", x.reshape(5, 10, 6, 10).transpose(0, 2, 1, 3)
+    yield "rows of some, backwards", x.reshape(5, 10, 6, 10).transpose(2, 0, 1, 3)[:, ::-1, :, ::-1]
     yield "one row", x[:1, ::3]
     yield "none", x[:0]
 
@@ -173,6 +178,8 @@ ROWS = {
     "backwards": lambda x: (x[::-1], slice(None), slice(None)),
     "every second row": lambda x: (x[::2], slice(0, 25), slice(None)),
     "every second row from the end": lambda x: (x[::-2, 10:], slice(0, 25), slice(0, 50)),
+    "each row backwards": lambda x: (x[:, ::-1], slice(None), slice(None)),
+    "a part backwards": lambda x: (x[40:3:-1, 49:4:-1], slice(1, 38), slice(2, 47)),
     "one row, repeated": lambda x: (np.broadcast_to(x[7], x.shape), slice(None), slice(None)),
 }
 
@@ -190,7 +197,7 @@ def test_rows_are_moved_and_nothing_beside_them(threads, monkeypatch, name, dtyp
     expected[rows, columns] = x
     copying.assign(y[rows, columns], x)
     np.testing.assert_array_equal(y, expected)
-    assert moved == [copy_rows]
+    assert moved == [copy_blocks]
 
 
 def test_many_small_arrays_joined(threads):

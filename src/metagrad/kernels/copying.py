@@ -24,6 +24,7 @@ from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
 _KINDS = frozenset("fdlq?i")  # dtypes that are converted into each other as C does it
+_BITS = {size: np.empty(1, f"u{size}") for size in (1, 2, 4, 8)}
 
 
 def copied(x: Array, dtype: np.dtype[Any]) -> Array:
@@ -132,10 +133,13 @@ def rolled(x: Array, shifts: Sequence[int], axes: Sequence[int]) -> Array:
     ]
     y = np.empty(x.shape, x.dtype)
     if x.flags.c_contiguous and [d for d, s in enumerate(by) if s] == [x.ndim - 1]:
-        assign(
-            y.reshape(-1)[by[-1] :], x.reshape(-1)[: x.size - by[-1]]
-        )  # in one line; the start of a row comes from before
-        y[..., : by[-1]] = x[..., x.shape[-1] - by[-1] :]
+        line, n, s = x.reshape(-1), x.shape[-1], by[-1]
+        if 2 * s <= n:  # in one line; the start of a row comes from before, or its end from behind
+            assign(y.reshape(-1)[s:], line[:-s])
+        else:
+            assign(y.reshape(-1)[: s - n], line[n - s :])
+        of, to = ends[-1][2 * s <= n]
+        y[..., to] = x[..., of]
         return y
     for pairs in itertools.product(*[end if s else [(slice(None),) * 2] for end, s in zip(ends, by, strict=True)]):
         assign(y[tuple([to for _, to in pairs])], x[tuple([of for of, _ in pairs])])
@@ -148,14 +152,7 @@ def flipped(x: Array, axes: Sequence[int], y: Array) -> Array:
     >>> flipped(np.arange(3), (0,), np.empty(3)).tolist()
     [2.0, 1.0, 0.0]
     """
-    backwards = _is_large(x) and tuple(axes) == (x.ndim - 1,) and x.dtype == y.dtype and x.dtype.char in _KINDS
-    if backwards and x.flags.c_contiguous and x.flags.writeable and y.flags.c_contiguous:
-        from metagrad.kernels.compiled.reversal import reversed_rows
-
-        width = x.shape[-1]
-        spread(reversed_rows, [x.reshape(-1, width), y.reshape(-1, width)])
-    else:
-        assign(y, np.flip(x, tuple(axes)))
+    assign(y, np.flip(x, tuple(axes)))
     return y
 
 
@@ -176,7 +173,7 @@ def _in_chunks(y: Array, x: Array) -> bool:
     if not large or np.may_share_memory(x, y) or x.dtype.kind == "c" != y.dtype.kind:
         return False
     x = np.broadcast_to(x, y.shape)
-    if _by_rows(y, x):
+    if _by_blocks(y, x):
         return True
     axis, chunks = chunks_of(y)
     before = (slice(None),) * axis
@@ -221,22 +218,36 @@ def _strips(y: Array, x: Array) -> list[slice]:
     return cut(n, tuning.STRIP_OF_POWERS if step % tuning.STRIP_OF_POWERS_STEP == 0 else tuning.STRIP)
 
 
-def _by_rows(y: Array, x: Array) -> bool:
-    """Whether y has been filled with x, of its shape, row by row: a row is what lies side by side in both."""
-    if x.dtype != y.dtype or not are_there_loops():
+def _by_blocks(y: Array, x: Array) -> bool:
+    """Whether y has been filled with x, of its shape, block by block: what lies side by side in y does in x, or backwards."""
+    size = min(y.itemsize, 8)  # a complex number is two
+    if x.dtype != y.dtype or size not in _BITS or not (x.flags.aligned and y.flags.aligned) or not are_there_loops():
         return False
-    order = sorted(range(y.ndim), key=lambda d: -abs(y.strides[d]))
-    forwards = tuple([slice(None, None, -1 if x.strides[d] < 0 else 1) for d in order])  # memory is read ahead
-    to, of = y.transpose(order)[forwards], x.transpose(order)[forwards]
-    count, outer = y.itemsize, y.ndim
-    while outer and to.strides[outer - 1] == of.strides[outer - 1] == count:
-        outer -= 1
-        count *= to.shape[outer]
-    if count < tuning.ROW_BYTES or y.nbytes // count < tuning.SPREAD_PARTS * get_num_threads():
+    forwards = tuple([slice(None, None, -1 if s < 0 else 1) for s in y.strides])
+    y, x = y[forwards], x[forwards]
+    steps = sorted(zip(y.strides, y.shape, x.strides, strict=True), reverse=True)
+    dims: list[tuple[int, int, int]] = []  # their steps in y, extents, and steps in x
+    for t, n, s in [*[d for d in steps if d[1] > 1], (size, y.itemsize // size, size)]:
+        if dims and dims[-1][0] == t * n and dims[-1][2] == s * n:
+            dims[-1] = t, dims[-1][1] * n, s
+        elif n > 1:
+            dims.append((t, n, s))
+    t, width, s = dims[-1]
+    if t != size or abs(s) != size or width * size < tuning.BLOCK_ROW_BYTES:
         return False
-    from metagrad.kernels.compiled.reversal import copy_rows
+    from metagrad.kernels.compiled.reversal import copy_blocks
 
-    spread(copy_rows, [places_of(a, outer) for a in (to, of)], (), [count], elements=y.size)
+    places, dims = [place_of(y), place_of(x)], [(0, 1, 0)] * (2 - len(dims)) + dims
+    for d, (t, n, s) in enumerate(dims[:-1]):
+        if s < 0:  # memory is read ahead
+            places = [places[0] + (n - 1) * t, places[1] + (n - 1) * s]
+            dims[d] = -t, n, -s
+    to, shape, of = np.array(dims).T.copy()
+    width = min(width, tuning.BLOCK_WIDTH)
+    height = max(1, tuning.BLOCK // width)
+    blocks = math.prod(n for _, n, _ in dims[:-2]) * -(-dims[-2][1] // height) * -(-dims[-1][1] // width)
+    whole = [shape, to // size, of // size, _BITS[size]]
+    spread(copy_blocks, [np.arange(blocks)], whole, [*places, height, width], elements=y.size)
     return True
 
 

@@ -185,6 +185,8 @@ STRIP_OF_POWERS_STEP, STRIP_OF_POWERS = 1024, 16
 HALVES_WORTH = 1 << 10
 # Halves of a block of them: with fewer, threads lose more by taking turns.
 WIDENED_BLOCK = 1 << 19
+# Bytes of a row from which a compiled loop copies them, elements of such a block, and of a row of it at most.
+BLOCK_ROW_BYTES, BLOCK, BLOCK_WIDTH = 16, 1 << 13, 1 << 12
 # Bytes of a row from which rows are copied from wherever they lie: for shorter ones, finding them costs as much.
 ROW_BYTES = 256
 
