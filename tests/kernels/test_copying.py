@@ -6,7 +6,7 @@ import pytest
 import metagrad
 from metagrad.kernels import copying, tuning
 from metagrad.kernels.compiled.reversal import copy_blocks
-from metagrad.kernels.quicker import by_singles, narrow, widen
+from metagrad.kernels.halves import by_singles, narrow, widen
 
 pytest.importorskip("numba")
 import ml_dtypes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import fusion, tuning
+from metagrad.kernels import chunked_formula, fusion, tuning
 from metagrad.kernels.compiled import choice
 from metagrad.kernels.quicker import exponential, quickest, remainder
 
@@ -78,7 +78,7 @@ def test_of_rows_and_of_other_dtypes(ufunc):
 
 
 @pytest.mark.parametrize("block", [1 << 16, 64, 1])
-@pytest.mark.parametrize("ufunc", [np.hypot, np.logaddexp])
+@pytest.mark.parametrize("ufunc", [np.hypot, np.logaddexp, np.logaddexp2])
 def test_lengths_and_sums_of_exponentials(monkeypatch, ufunc, block):
     monkeypatch.setattr(tuning, "REMAINDER_BLOCK", block)
     x, y = pairs(3000)
@@ -119,6 +119,23 @@ def test_the_ops_on_large_tensors(monkeypatch, name):
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1)
     for other, expected in zip((metagrad.from_numpy(y), 0.3, metagrad.from_numpy(y[:1])), small, strict=True):
         np.testing.assert_array_equal(bits(op(metagrad.from_numpy(x), other).numpy()), bits(expected))
+
+
+@pytest.mark.parametrize("name", "fmod remainder floor_divide hypot logaddexp logaddexp2 copysign lerp add".split())
+def test_what_numpy_is_slow_at_is_noted_from_fewer_elements_on(monkeypatch, name):
+    for file in (choice, fusion):
+        monkeypatch.setattr(file, "available", lambda: False)
+    taken, compute = [], chunked_formula.compute
+    monkeypatch.setattr(chunked_formula, "compute", lambda *given: taken.append(1) or compute(*given))
+    halves, settings = name == "add", [0.3] if name == "lerp" else []
+    x, y = (metagrad.from_numpy(RNG.random((130, 140)).astype("e" if halves else "f")) for _ in range(2))
+    op = (lambda a, b: (a + b).relu()) if halves else getattr(metagrad, name)
+    found, few = op(x, y, *settings), op(x[:9], y[:9], *settings)
+    assert taken == [1]
+    np.testing.assert_allclose(found.numpy()[:9], few.numpy(), rtol=5e-7)
+    for a, b in ((x[:1], y), (x, y[:1])):
+        np.testing.assert_allclose(op(a, b, *settings).numpy()[:9], op(a[:9], b[:9], *settings).numpy(), rtol=5e-7)
+    assert taken == [1] * 3
 
 
 def test_of_a_file_in_memory_and_an_array_the_larger_is_found(tmp_path):

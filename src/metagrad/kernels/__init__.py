@@ -22,6 +22,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``gpu_windows.py``         convolution and pooling on a GPU
 ``selection.py``           choosing between numbers by their bits
 ``quicker.py``             ufuncs that NumPy does number by number, in passes that take many at once
+``halves.py``              halves made float32 and back by their bits; their arithmetic
 ``copying.py``             large arrays copied, converted, filled
 ``reductions.py``          sums, products, extremes of large arrays
 ``few.py``                 sums of few elements each

@@ -19,10 +19,10 @@ from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import HALVES, converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, Program, cast
 from metagrad.kernels.libraries import whole_on_gpu
-from metagrad.kernels.quicker import BY_BITS, converted, converts
 from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
+_HALVES = {np.dtype(np.float16), np.dtype(np.float32)}
 _KINDS = frozenset("fdlq?i")  # dtypes that are converted into each other as C does it
 _BITS = {size: np.empty(1, f"u{size}") for size in (1, 2, 4, 8)}
 
@@ -35,6 +35,30 @@ def copied(x: Array, dtype: np.dtype[Any]) -> Array:
         return converted(x, dtype) if converts(x, dtype) else result_order.copied(x, dtype)
     y = result_order.memory_by(x, dtype)
     assign(y, x)
+    return y
+
+
+def converts(x: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether x is some halves, or float32 numbers that are to be such, in order in memory."""
+    return (
+        x.__class__ is np.ndarray
+        and x.itemsize + dtype.itemsize == 6
+        and {x.dtype, dtype} == _HALVES
+        and x.size >= tuning.HALVES_WORTH
+        and x.flags.c_contiguous
+    )
+
+
+def converted(x: Array, dtype: np.dtype[Any]) -> Array:
+    """x as numbers of the other dtype, where it ``converts``, on this thread.
+
+    >>> converted(np.array([1.0, 1e-8, 70000.0], np.float32), np.dtype(np.float16)).tolist()
+    [1.0, 0.0, inf]
+    """
+    from metagrad.kernels.halves import BY_BITS
+
+    y = np.empty(x.shape, dtype)
+    BY_BITS[x.dtype](y.reshape(-1), x.reshape(-1))
     return y
 
 
@@ -180,7 +204,11 @@ def _in_chunks(y: Array, x: Array) -> bool:
 
     strips = _strips(y, x)
 
-    by_bits = BY_BITS.get((x.dtype, y.dtype))
+    by_bits = None
+    if {x.dtype, y.dtype} == _HALVES:
+        from metagrad.kernels.halves import BY_BITS
+
+        by_bits = BY_BITS[x.dtype]
 
     def work(chunk: slice) -> None:
         to, of = y[(*before, chunk)], x[(*before, chunk)]

@@ -19,7 +19,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import available
-from metagrad.kernels.quicker import by_singles, quickest
+from metagrad.kernels.quicker import quickest
 from metagrad.kernels.selection import select_into
 
 
@@ -219,7 +219,11 @@ class Formula:
     def _quickest(self, step: _Step) -> Callable[..., Any]:
         """What computes a step in the least time."""
         of_halves = any(getattr(self.values[a], "dtype", None) == np.float16 for a in step.arguments)
-        return by_singles(step.function) if of_halves else quickest(step.function)
+        if not of_halves:
+            return quickest(step.function)
+        from metagrad.kernels.halves import by_singles
+
+        return by_singles(step.function)
 
     def _assign_buffers(self, wanted: set[int], own: Iterable[int]) -> None:
         """A buffer for every step's result that nobody wants; one whose content is no longer read is taken again."""

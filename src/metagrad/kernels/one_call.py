@@ -17,7 +17,7 @@ from metagrad.kernels.compiled.choice import are_there_loops, use_formula
 from metagrad.kernels.compiled.expressions import CURVES
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, EXACT, ROW, of_ufunc
 from metagrad.kernels.copying import chunks_of, copied_in_order
-from metagrad.kernels.quicker import by_singles, quickest
+from metagrad.kernels.quicker import quickest
 
 
 def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = None) -> Array | None:
@@ -168,7 +168,11 @@ def _memory_like(inputs: Sequence[Array]) -> Array:
 def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
     alike = _alike(inputs, y)
     arrays, out = alike or _flattened(inputs, y)
-    compute = by_singles(ufunc) if alike and inputs[0].dtype == np.float16 else quickest(ufunc)
+    compute = quickest(ufunc)
+    if alike and inputs[0].dtype == np.float16:
+        from metagrad.kernels.halves import by_singles
+
+        compute = by_singles(ufunc)
     axis, chunks = chunks_of(out, max(inputs[0].itemsize, y.itemsize))
 
     def run(s: slice) -> None:

@@ -6,9 +6,6 @@ numbers and one number is what a clip gives. √(x² + y²) and ln(eˣ + eʸ) ar
 
 Logical functions of floats ask NumPy whether each number is true; comparisons with 0 take many at once.
 
-Halves become float32, and these halves, by their bits. Most of NumPy's own arithmetic of halves converts each of them, computes in
-float32 and rounds once; ``by_singles`` does the same, many at once.
-
 eˣ of float32 numbers is 2 to the power of x log₂ e, where NumPy computes powers of 2 many at once: in little more than half the
 time, with an error as if x had been rounded once more.
 """
@@ -116,6 +113,24 @@ def _rest_from_below(x: Array, y: Array, out: Array) -> bool:
     return True
 
 
+def floor_quotient(x: Array | Number, y: Array | Number) -> Array:
+    """⌊x / y⌋ of floats, and x / 0 where y is 0.
+
+    >>> floor_quotient(np.float32([-7.5, 7.5]), np.float32(2.0)).tolist()
+    [-4.0, 3.0]
+    """
+    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y))
+    _of_singles(_floored_in_steps, _floored, x, y, out)
+    return out
+
+
+def _floored_in_steps(x: Array | Number, y: Array | Number, out: Array) -> None:
+    is_zero = np.broadcast_to(np.equal(y, 0), out.shape)
+    quotient = np.divide(x, y)
+    np.floor_divide(x, y, out=out)
+    np.copyto(out, quotient, where=is_zero)
+
+
 def _floored(x: Array, y: Array, out: Array) -> bool:
     quotient = np.divide(x.astype(np.float64), y.astype(np.float64))
     if not (quotient.max() < _FLOAT32_COUNTS and quotient.min() > -_FLOAT32_COUNTS and np.isfinite(y).all()):
@@ -159,8 +174,7 @@ def _hypot(x: Array | Number, y: Array | Number, out: Array) -> None:
 
 
 def _root(x: Array, y: Array, out: Array) -> bool:
-    squares = np.square(x)
-    squares += np.square(y)
+    squares = np.square(x) + np.square(y)  # one of them may be a row
     if not (squares.min() > _LEAST_SQUARE and squares.max() < np.inf):  # nan is not, either
         return False
     np.sqrt(squares, out=out)
@@ -178,15 +192,20 @@ def _copysign(x: Array | Number, y: Array | Number, out: Array) -> None:
 
 
 def _logaddexp(x: Array | Number, y: Array | Number, out: Array) -> None:
-    _of_singles(np.logaddexp, _log_of_sum, x, y, out)
+    _of_singles(np.logaddexp, functools.partial(_log_of_sum, 1.0), x, y, out)
 
 
-def _log_of_sum(x: Array, y: Array, out: Array) -> bool:
+def _logaddexp2(x: Array | Number, y: Array | Number, out: Array) -> None:
+    _of_singles(np.logaddexp2, functools.partial(_log_of_sum, _LOG2_E), x, y, out)
+
+
+def _log_of_sum(unit: float, x: Array, y: Array, out: Array) -> bool:
     apart = np.subtract(x, y)
     np.negative(np.abs(apart, out=apart), out=apart)
     if np.isnan(apart.min()):  # as of two infinities
         return False
-    np.log1p(exponential(apart), out=apart)
+    np.log1p(exponential(apart, 1 / unit), out=apart)
+    apart *= unit
     np.maximum(x, y, out=out)
     out += apart
     return True
@@ -246,7 +265,7 @@ def _of_truths(ufunc: np.ufunc, join: np.ufunc, x: Array | Number, y: Array | Nu
 
 _TWINS: dict[Any, Callable[..., None]] = {
     np.fmod: _fmod, np.floor_divide: _floor_divide, np.maximum: _larger, np.minimum: _smaller, np.hypot: _hypot,
-    np.logaddexp: _logaddexp, np.copysign: _copysign,
+    np.logaddexp: _logaddexp, np.logaddexp2: _logaddexp2, np.copysign: _copysign,
     np.logical_and: functools.partial(_of_truths, np.logical_and, np.bitwise_and),
     np.logical_or: functools.partial(_of_truths, np.logical_or, np.bitwise_or),
     np.logical_xor: functools.partial(_of_truths, np.logical_xor, np.bitwise_xor),
@@ -262,133 +281,3 @@ def quickest(function: Callable[..., Any]) -> Callable[..., Any]:
     ([-1.5, 1.5], True)
     """
     return _TWINS.get(function, function)
-
-
-# ------------------------------------------------ halves, by their bits
-
-_NOT_FINITE, _NOT_FINITE_BELOW = (
-    0x7C00,
-    0xFC00,
-)  # a half of these bits or more is infinite or nan; one below 0, unsigned
-_MOVED = np.int32(-0x70002000)  # the bits that a half fills after 13 others; the sign was repeated
-_DIGITS = np.int32(13)  # of a float32 number, that a half has not
-_BIAS, _BACK = np.float32(2.0**112), np.float32(2.0**-112)
-# The bits of a float32 number that are its exponent; that of the smallest number that has all of a half's digits; of one that may
-# be too large when it is rounded; and what makes 2ᵏ 1.5 · 2ᵏ⁺¹³.
-_EXPONENT, _LEAST, _LARGE = np.int32(0x7F800000), np.int32(113 << 23), np.int32(142 << 23)
-_ROUNDS = np.int32((13 << 23) + (1 << 22))
-
-
-def widen(y: Array, x: Array) -> None:
-    """Halves x as float32 y, by their bits: sign, exponent and digits are moved to their places, and 2¹¹² makes up for the bias."""
-    for block in cut(len(x), tuning.WIDENED_BLOCK):
-        half, single = x[block].view(np.int16), y[block]
-        if half.max() >= _NOT_FINITE or half.view(np.uint16).max() >= _NOT_FINITE_BELOW:
-            np.copyto(single, x[block])
-            continue
-        bits = single.view(np.int32)
-        np.copyto(bits, half)
-        bits <<= _DIGITS
-        bits &= _MOVED
-        single *= _BIAS
-
-
-def narrow(y: Array, x: Array) -> None:
-    """float32 numbers x as halves y, by their bits: rounded to 10 digits, to even where two are as near.
-
-    Beside 1.5 · 2ᵏ⁺¹³ a number from 2ᵏ on has just these digits, and one below 2⁻¹⁴ is a multiple of 2⁻²⁴ beside the same as 2⁻¹⁴.
-    """
-    for block in cut(len(x), tuning.WIDENED_BLOCK):
-        single, half = x[block], y[block].view(np.int16)
-        beside = single.view(np.int32) & _EXPONENT
-        if beside.max() >= _LARGE:
-            with np.errstate(all="ignore"):
-                np.copyto(y[block], single, casting="unsafe")
-            continue
-        np.clip(beside, _LEAST, _LARGE, out=beside)  # a maximum with a number takes three times as long
-        beside += _ROUNDS
-        rounded = single + beside.view(np.float32)
-        rounded -= beside.view(np.float32)
-        rounded *= _BACK
-        bits = rounded.view(np.int32)
-        bits >>= _DIGITS
-        np.copyto(half, bits, casting="unsafe")
-        sign = np.signbit(single).view(np.int8).astype(np.int16)  # which zeros have, too
-        sign <<= np.int16(15)
-        half |= sign
-
-
-# By the dtypes, of this byte order, of what is read and what is written.
-BY_BITS: dict[tuple[Any, Any], Callable[[Array, Array], None]] = {
-    (np.dtype(np.float16), np.dtype(np.float32)): widen,
-    (np.dtype(np.float32), np.dtype(np.float16)): narrow,
-}
-
-
-def converts(x: Any, dtype: np.dtype[Any]) -> bool:
-    """Whether ``converted`` serves: for some halves, or float32 numbers that are to be such, in order in memory."""
-    return (
-        x.__class__ is np.ndarray
-        and x.itemsize + dtype.itemsize == 6
-        and (x.dtype, dtype) in BY_BITS
-        and x.size >= tuning.HALVES_WORTH
-        and x.flags.c_contiguous
-    )
-
-
-def converted(x: Array, dtype: np.dtype[Any]) -> Array:
-    """x as numbers of the other dtype, where it ``converts``, on this thread.
-
-    >>> converted(np.array([1.0, 1e-8, 70000.0], np.float32), np.dtype(np.float16)).tolist()
-    [1.0, 0.0, inf]
-    """
-    y = np.empty(x.shape, dtype)
-    BY_BITS[x.dtype, dtype](y.reshape(-1), x.reshape(-1))
-    return y
-
-
-# What NumPy, too, computes in float32, and rounds once, if at all.
-_ROUNDED_ONCE = frozenset(
-    "add subtract multiply divide maximum minimum clip sqrt square reciprocal equal not_equal less less_equal greater "
-    "greater_equal".split()
-)
-
-
-def by_singles(ufunc: Callable[..., Any]) -> Callable[..., Any]:
-    """What computes ``ufunc(*arrays, out=...)`` of halves: by float32 numbers, if that gives the same; or the function itself.
-
-    >>> y = np.empty(2, np.float16)
-    >>> by_singles(np.add)(np.float16([1.0, 2.0]), 0.5, out=y)
-    >>> y.tolist(), by_singles(np.tanh) is np.tanh
-    ([1.5, 2.5], True)
-    """
-    if not isinstance(ufunc, np.ufunc) or ufunc.__name__ not in _ROUNDED_ONCE:
-        return ufunc
-
-    def compute(*operands: Any, out: Array) -> None:
-        if not all(_is_half(a, out) for a in operands) or not out.flags.c_contiguous:
-            ufunc(*operands, out=out)
-            return
-        flat: list[Any]
-        flat, result = [a.reshape(-1) if np.ndim(a) else np.float32(np.float16(a)) for a in operands], out.reshape(-1)
-        for block in cut(len(result), tuning.WIDENED_BLOCK):
-            singles = [a if not a.ndim else _widened(a[block]) for a in flat]
-            if out.dtype == bool:
-                ufunc(*singles, out=result[block])
-            else:
-                narrow(result[block], ufunc(*singles, out=next(a for a in singles if a.ndim)))
-
-    return compute
-
-
-def _is_half(a: Any, out: Array) -> bool:
-    """Whether an operand is an array of halves like the result, in order in memory, or a number that becomes a half."""
-    if a.__class__ is np.ndarray and a.ndim:
-        return a.dtype == np.float16 and a.shape == out.shape and bool(a.flags.c_contiguous)
-    return a.__class__ in (int, float, np.float16) or (a.__class__ is np.ndarray and a.dtype == np.float16)
-
-
-def _widened(x: Array) -> Array:
-    y = np.empty(x.shape, np.float32)
-    widen(y, x)
-    return y

@@ -23,8 +23,7 @@ from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.compiler import available
-from metagrad.kernels.copying import copied
-from metagrad.kernels.quicker import converts
+from metagrad.kernels.copying import converts, copied
 from metagrad.kernels.threads import get_num_threads
 
 _SINGLE = np.dtype(np.float32)

@@ -34,6 +34,8 @@ SPREAD_LEAST = 1 << 14
 
 # Elements from which a formula is computed in chunks: one pass over fewer takes hardly longer than waking a thread.
 POINTWISE_LARGE = 1 << 18
+# The same of what NumPy computes one number at a time, as halves: the steps of a formula, once noted, take many at once.
+POINTWISE_SLOW = 1 << 14
 # Elements below which the gradient of a sum is written out, and is no view that repeats a few: then what reads it goes faster.
 SPREAD_LARGE = 1 << 14
 # Elements of a chunk: two megabytes of float32. With fewer, threads lose more by taking turns than the cache gives back.
@@ -58,8 +60,8 @@ DRAWN_BY_LOOP = 1 << 15
 # Elements from which a clip with one bound is sooner done than NumPy's maximum or minimum.
 CLIP_LARGE = 1 << 12
 
-# Elements of a block of remainders: two megabytes of float64.
-REMAINDER_BLOCK = 1 << 18
+# Elements of a block of remainders: a megabyte of float64.
+REMAINDER_BLOCK = 1 << 17
 
 # Elements of a row from which those that are not 0 are found without NumPy's search for all dimensions.
 NONZERO_ROW = 16

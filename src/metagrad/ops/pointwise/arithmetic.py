@@ -149,7 +149,7 @@ def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
 class Neg(Pointwise):
     """z = −x,   ∂L/∂x = −∂L/∂z."""
 
-    ufunc = np.negative
+    ufunc, one_by_one = np.negative, ""
 
     def forward(self, x: Array) -> Array:
         return -x

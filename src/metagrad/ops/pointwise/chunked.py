@@ -46,6 +46,9 @@ class Pointwise(Function):
     __slots__ = ()
     loops: ClassVar[Loops | None] = None
     ufunc: ClassVar[np.ufunc | None] = None  # what forward calls, if it is one call; or the parameter of that name
+    one_by_one: ClassVar[str] = (
+        "e"  # letters of the dtypes that NumPy takes one number at a time of, unless forward is noted down
+    )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -99,7 +102,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         return _laid_out(self, large(self, *inputs, **params), inputs)
 
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
-        x = inputs[0] if is_large(inputs[0]) else next(filter(is_large, inputs), inputs[0])  # or large together only
+        x = inputs[0] if is_large(inputs[0]) else _widest(inputs)
         if self.loops is not None and fit(x, *inputs):
             return forward_by_loop(self, self.loops, x, params, room(self, inputs))
         y = _by_one_call(self, forward, inputs, params)
@@ -119,17 +122,22 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         if x.__class__ is not ndarray:
             return forward_on_gpu(self, forward, (x,), {}) if on_gpu(x) else forward(self, x)
         size = x.size
-        if size >= tuning.POINTWISE_LARGE or size >= tuning.COMPILED_WORTH and self.loops and self.loops.serve(x):
+        if size >= tuning.POINTWISE_LARGE or size >= slow and x.dtype.char in self.one_by_one:
+            return in_chunks(self, x)
+        if size >= tuning.COMPILED_WORTH and self.loops and self.loops.serve(x):
             return in_chunks(self, x)
         y = forward(self, x)
         return y if x.flags.c_contiguous else _laid_out(self, y, (x,))
 
     def two(self: Pointwise, x: Array, y: Array) -> Results:
         large = tuning.POINTWISE_LARGE
-        if y.__class__ is ndarray and y.size >= large:
+        if y.__class__ is ndarray and (y.size >= large or y.size >= slow and y.dtype.char in self.one_by_one):
             return in_chunks(self, x, y)
         if x.__class__ is ndarray:
-            if x.size >= large or x.size >= _SPREADS and _spread_far(x, y):
+            size = x.size
+            if size >= large or size >= slow and x.dtype.char in self.one_by_one:
+                return in_chunks(self, x, y)
+            if size >= _SPREADS and _spread_far(x, y):
                 return in_chunks(self, x, y)
             z = forward(self, x, y)
             return z if x.flags.c_contiguous or _settled(x, y, z) else _laid_out(self, z, (x, y))
@@ -138,8 +146,9 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         return forward(self, x, y)
 
     def several(self: Pointwise, *inputs: Array, **params: object) -> Results:
+        large = tuning.POINTWISE_LARGE
         for x in inputs:
-            if is_large(x):
+            if x.__class__ is ndarray and (x.size >= large or x.size >= slow and x.dtype.char in self.one_by_one):
                 return in_chunks(self, *inputs, **params)
         if self.loops and len(inputs) == 1 and self.loops.serve(inputs[0]):
             return in_chunks(self, *inputs, **params)
@@ -149,9 +158,14 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
             return forward_on_gpu(self, forward, inputs, params)
         return forward(self, *inputs, **params)
 
-    code = forward.__code__
+    code, slow = forward.__code__, tuning.POINTWISE_SLOW
     ways: dict[tuple[str, ...], Callable[..., Results]] = {("self", "x"): one, ("self", "x", "y"): two}
     return functools.wraps(forward)(ways.get(code.co_varnames[: code.co_argcount], several))
+
+
+def _widest(inputs: Sequence[Any]) -> ndarray:
+    """The input of the most elements, the first of several."""
+    return max([x for x in inputs if x.__class__ is ndarray], key=ndarray.size.__get__)
 
 
 def _spread_far(x: ndarray, y: Array) -> bool:
@@ -252,7 +266,9 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
         if grad.__class__ is not ndarray:
             return backward_on_gpu(self, backward, grad) if on_gpu(grad) else backward(self, grad)
         size = grad.size
-        if size >= tuning.POINTWISE_LARGE or size >= tuning.COMPILED_WORTH and self.loops and self.loops.serve(grad):
+        if size >= tuning.POINTWISE_LARGE or size >= tuning.POINTWISE_SLOW and grad.dtype.char == "e":
+            return in_chunks(self, grad)
+        if size >= tuning.COMPILED_WORTH and self.loops and self.loops.serve(grad):
             return in_chunks(self, grad)
         return backward(self, grad)
 

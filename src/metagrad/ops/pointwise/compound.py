@@ -103,6 +103,7 @@ def addcmul(
 class Lerp(Pointwise):
     """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
 
+    one_by_one = "ef"
     frees_numbers = False
 
     def forward(self, x: Array, y: Array, w: Array) -> Array:

@@ -104,11 +104,14 @@ def rdiv(input: Tensor, other: Operand) -> Tensor:
 class FloorDivide(Pointwise):
     """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
 
+    one_by_one = "ef"
     guards: tuple[int, ...] = (1,)
 
     def forward(self, x: Array, y: Array) -> Array:
         _refuse_integer_zero(x, y)
         self.guards = (0, 1) if self.needs[1] else (1,)
+        if np.result_type(x, y).kind == "f" and noted_for_numpy(x, y):
+            return as_one_step(quicker.floor_quotient, x, y)
         z = np.floor_divide(x, y)
         if z.dtype.kind == "f":  # NumPy gives nan for x // 0, PyTorch what the division gives
             z = np.where(np.equal(y, 0), np.divide(x, y), z)
@@ -120,6 +123,8 @@ class FloorDivide(Pointwise):
 
 class TruncDivide(FloorDivide):
     """z = trunc(x / y),   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
+
+    one_by_one = "e"
 
     def forward(self, x: Array, y: Array, rounds: bool = False) -> Array:
         _refuse_integer_zero(x, y)
@@ -151,6 +156,8 @@ def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -
 
 class Remainder(Pointwise):
     """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
+
+    one_by_one = "ef"
 
     def forward(self, x: Array, y: Array) -> Array:
         if self.needs[1]:
@@ -189,6 +196,8 @@ def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> T
 
 class Fmod(Pointwise):
     """z = x − trunc(x/y) y, with the sign of x;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · trunc(x/y)."""
+
+    one_by_one = "ef"
 
     def forward(self, x: Array, y: Array) -> Array:
         if self.needs[1]:

@@ -200,6 +200,8 @@ def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 class LogAddExp(Pointwise):
     """z = log_b(bˣ + bʸ),   ∂L/∂x = ∂L/∂z · bˣ⁻ᶻ,   ∂L/∂y = ∂L/∂z · bʸ⁻ᶻ."""
 
+    one_by_one = "ef"
+
     def forward(self, x: Array, y: Array, base: float) -> Array:
         self.save(x, y)
         self.base = base

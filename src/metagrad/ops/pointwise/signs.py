@@ -30,7 +30,7 @@ __all__ = ["abs", "absolute", "copysign", "heaviside", "sgn", "sign", "signbit"]
 class Abs(Pointwise):
     """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
 
-    ufunc = np.abs
+    ufunc, one_by_one = np.abs, ""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
@@ -154,6 +154,7 @@ def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 class Copysign(Pointwise):
     """z = |x| with the sign of y;   ∂L/∂x = ∂L/∂z · z / x (0 at 0),   ∂L/∂y = 0."""
 
+    one_by_one = "ef"
     guards: tuple[int, ...] = (0, OUTPUT)
     flat_in = (0,)
 

@@ -196,6 +196,8 @@ def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 class Hypot(Pointwise):
     """z = √(x² + y²),   ∂L/∂x = ∂L/∂z · x / z,   ∂L/∂y = ∂L/∂z · y / z."""
 
+    one_by_one = "ef"
+
     def forward(self, x: Array, y: Array) -> Array:
         z = np.hypot(x, y)
         self.save(x if self.needs[0] else None, y if self.needs[1] else None, z)
