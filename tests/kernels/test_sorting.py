@@ -51,6 +51,48 @@ def test_orders_are_those_of_a_stable_sort(name, x, axis):
             assert np.array_equal(sorting.ranked(x, axis, k - 1), np.take(up, [k - 1], axis)), k
 
 
+def lines():
+    rng = np.random.default_rng(1)
+    numbers = rng.standard_normal(5000).astype(np.float32)
+    yield "floats", numbers
+    yield "sorted", np.sort(numbers)
+    yield "two numbers by turns", np.arange(5000.0) % 2
+    yield "few nan", np.where(numbers > 3, np.float32(np.nan), numbers)
+    yield "much nan", np.where(numbers > 0, np.float32(np.nan), numbers)
+    yield "zeros of both signs", np.where(np.abs(numbers) < 0.01, np.copysign(np.float32(0), numbers), numbers)
+    yield "infinities", np.where(np.abs(numbers) < 1, numbers, numbers * np.inf)
+    yield "doubles", rng.standard_normal(5000)
+    yield "halves", numbers.astype(np.float16)
+    yield "integers", rng.integers(-(2**62), 2**62, 5000)
+    yield "every second one, backwards", rng.standard_normal(10_000)[::-2]
+
+
+@pytest.mark.parametrize(("name", "x"), list(lines()), ids=lambda v: v if isinstance(v, str) else "")
+def test_ranks_in_a_long_line_are_found_near_those_of_a_sample(name, x, monkeypatch, threads):
+    monkeypatch.setattr(tuning, "SORT_SAMPLE", 256)
+    monkeypatch.setattr(tuning, "SORT_CHUNK", 1000)
+    order = np.argsort(x, kind="stable")
+    near = [sorting._near_rank(x, 0, rank) for rank in (0, 7, 900, 2499, 2500, 4600, 4999)]
+    assert name not in ("floats", "sorted", "doubles", "integers") or all(near)
+    for rank in (0, 7, 900, 2499, 2500, 4600, 4999):
+        assert sorting.ranked(x, 0, rank).tolist() == [order[rank]]
+        assert sorting.ranked(x[:, None], 0, rank).tolist() == [[order[rank]]]
+    assert not sorting.ranked(x[None], 0, 0).any()
+
+
+@pytest.mark.parametrize(("name", "x", "axis"), list(cases()), ids=lambda v: v if isinstance(v, str) else "")
+def test_what_comes_most_often(name, x, axis, threads):
+    lines = np.moveaxis(x, axis, -1)
+    found = np.moveaxis(sorting.most_frequent(x, axis), axis, -1) if x.size else np.zeros((0, 1))
+    for line, place in zip(lines.reshape(-1, lines.shape[-1]), found.reshape(-1), strict=True):
+        values, counts = np.unique(line, return_counts=True, equal_nan=False)
+        nan = np.flatnonzero(line != line)
+        if counts.max() == 1 and nan.size:
+            assert place == nan[0]
+        else:
+            assert place == np.flatnonzero(line == values[counts.argmax()])[-1]
+
+
 THRESHOLDS = ("SORT_LARGE", "SPREAD_LEAST")
 
 

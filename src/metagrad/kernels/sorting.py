@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
+from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, map_chunks, split
 from metagrad.kernels.compiled import ranking as compiled
 from metagrad.kernels.compiled.choice import are_there_loops
@@ -83,6 +83,9 @@ def ranked(x: Array, axis: int, rank: int) -> Array:
     [2]
     """
     x = _numbers(x)
+    near = _near_rank(x, axis, rank)
+    if near is not None:
+        return near[0][ranked(x.reshape(-1)[near[0]], 0, near[1])].reshape((1,) * x.ndim)
     if not _has_keys(x, axis):
         return np.take(np.argsort(x, axis=axis, kind="stable"), [rank], axis)
 
@@ -91,6 +94,56 @@ def ranked(x: Array, axis: int, rank: int) -> Array:
         return keys[:, rank:]
 
     return _by_keys(x, axis, 1, False, bring_forward)
+
+
+def _near_rank(x: Array, axis: int, rank: int) -> tuple[Array, int] | None:
+    """Of one long line the indices of few elements, among which a sample says that the one with a rank is, and its rank among
+    them; None for others, and where it is not among them, or they are many.
+    """
+    n = x.size
+    if x.__class__ is not np.ndarray or x.shape[axis] != n or n < tuning.SORT_SAMPLED * tuning.SORT_SAMPLE:
+        return None
+    line = x.reshape(-1)
+    sample = np.sort(line[:: n // tuning.SORT_SAMPLE])
+    at, apart = rank * len(sample) // n, 2 * math.isqrt(len(sample))  # four standard deviations
+    low = sample[at - apart] if at >= apart else line.min()
+    high = sample[at + apart] if at + apart < len(sample) else line.max()
+
+    def look(part: slice) -> tuple[int, Array]:
+        some = line[part]
+        return int(np.count_nonzero(some < low)), np.flatnonzero((some >= low) & (some <= high)) + part.start
+
+    counts, found = zip(*map_chunks(look, cut(n, tuning.SORT_CHUNK)), strict=True)
+    near, left = np.concatenate(found), rank - sum(counts)
+    return (near, left) if 0 <= left < len(near) < n // 2 else None
+
+
+def most_frequent(x: Array, axis: int) -> Array:
+    """The last index along ``axis``, whose extent becomes 1, of the most frequent element, the smallest of several. If none
+    comes twice, nan is before the others.
+
+    >>> most_frequent(np.array([2, 1, 2, 3, 1]), 0).tolist()
+    [4]
+    """
+    x = _numbers(x)
+    if x.__class__ is np.ndarray:
+        return _by_lines(x, axis, 1, _most_frequent)
+    return np.moveaxis(_most_frequent(np.moveaxis(x, axis, -1)), -1, axis)
+
+
+def _most_frequent(x: Array) -> Array:
+    """The same along the last dimension: sorted, it is the end of the longest run of equal ones."""
+    ascending, position = np.sort(x, axis=-1), np.arange(x.shape[-1], like=x)
+    new = np.concatenate([np.ones_like(x[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], axis=-1)
+    length = position - libraries.accumulate(np.maximum, np.where(new, position, 0), new.ndim - 1)
+    longest = np.argmax(length, axis=-1, keepdims=True)
+    found = x == np.take_along_axis(ascending, longest, -1)
+    last = x.shape[-1] - 1 - np.argmax(found[..., ::-1], axis=-1, keepdims=True)
+    nan = x != x
+    if not nan.any():
+        return last
+    first = (length.max(axis=-1, keepdims=True) == 0) & nan.any(axis=-1, keepdims=True)
+    return np.where(first, np.argmax(nan, axis=-1, keepdims=True), last)
 
 
 def _numbers(x: Array) -> Array:

@@ -130,6 +130,8 @@ SORT_FEW = 16
 # Elements of a line for each that is wanted, from which those that cannot be among them are left out first; and groups for each,
 # whose extremes say which those are; so many of them at least.
 SORT_PROMISING, SORT_GROUPS, SORT_GROUPS_LEAST = 32, 6, 64
+# Elements that tell where in a long line one with a rank is, and elements of the line for each of them at least.
+SORT_SAMPLE, SORT_SAMPLED = 1 << 14, 16
 # Elements of a chunk of lines that are sorted together: a megabyte of keys.
 SORT_CHUNK = 1 << 17
 

@@ -12,7 +12,7 @@ from metagrad.autograd.node_names import named
 from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels import sorting
-from metagrad.kernels.libraries import accumulate, filled
+from metagrad.kernels.libraries import filled
 from metagrad.ops.arguments import dimension, takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import SharedOfAll, chosen_along, nonempty, ordered
@@ -132,22 +132,4 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tens
     >>> metagrad.mode(metagrad.tensor([2, 1, 2, 3])).values
     tensor(2)
     """
-    return chosen_along(results.mode, ordered(input, "mode"), dim, keepdim, _index_of_mode)
-
-
-def _index_of_mode(x: Array, axis: int) -> Array:
-    """The last index of the most frequent element: sorted, it is the end of the longest run of equal ones."""
-    order = sorting.ascending(x, axis)
-    ascending = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
-    position = np.arange(x.shape[axis], like=x)
-    new = np.concatenate([np.ones_like(ascending[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], axis=-1)
-    length = position - accumulate(np.maximum, np.where(new, position, 0), new.ndim - 1)
-    longest = np.moveaxis(np.argmax(length, axis=-1, keepdims=True), -1, axis)
-    found = np.take_along_axis(order, longest, axis)
-    nan = x != x
-    if not nan.any():
-        return found
-    once = (
-        np.moveaxis(length.max(axis=-1, keepdims=True), -1, axis) == 0
-    )  # no element comes twice: nan is before the others
-    return np.where(once & nan.any(axis=axis, keepdims=True), np.argmax(nan, axis=axis, keepdims=True), found)
+    return chosen_along(results.mode, ordered(input, "mode"), dim, keepdim, sorting.most_frequent)
