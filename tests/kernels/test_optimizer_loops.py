@@ -25,6 +25,12 @@ ADAM = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def without_blas(monkeypatch):
+    """Formulas are computed by NumPy, for BLAS rounds otherwise."""
+    monkeypatch.setattr(tuning, "OPTIMIZER_BLAS_WORTH", 1 << 60)
+
+
 def trained(name, settings, dtype, shape):
     rng = np.random.default_rng(0)
     p = metagrad.tensor(rng.standard_normal(shape).astype(dtype), requires_grad=True)

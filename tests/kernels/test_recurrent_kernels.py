@@ -287,7 +287,7 @@ def test_blas_gets_its_threads_back_also_after_an_error():
     def blas_threads():
         return [lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"]
 
-    threads._blas.cache_clear()  # other tests may have loaded a library with a BLAS of its own since
+    threads.blas_libraries.cache_clear()  # other tests may have loaded a library with a BLAS of its own since
     before, metagrad_threads = blas_threads(), metagrad.get_num_threads()
     metagrad.set_num_threads(2)
     try:

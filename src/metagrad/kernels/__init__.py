@@ -8,6 +8,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``threads.py``             jobs on several threads, with BLAS held to one thread each
 ``helpers.py``             threads that begin at once, as they look out for work before they sleep
 ``chunks.py``              the scheduler: chunks of arrays shared out to the threads
+``weighted_sum.py``        y ← a x + b y in one pass, by BLAS
 ``workspace.py``           memory that is used again
 ``allocation.py``          memory that arrays gave back stays with the process
 ``fusion.py``              a formula of pointwise functions, traced once and replayed chunk by chunk

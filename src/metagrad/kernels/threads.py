@@ -73,7 +73,7 @@ def set_num_threads(count: int) -> None:
 
 
 @functools.cache
-def _blas() -> tuple[Any, ...]:
+def blas_libraries() -> tuple[Any, ...]:
     """Each BLAS library of this process, as ``threadpoolctl`` controls it; none if it knows none of them."""
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # when first used: it reads /proc
 
@@ -82,7 +82,7 @@ def _blas() -> tuple[Any, ...]:
 
 def can_hold_blas() -> bool:
     """Whether BLAS's number of threads can be changed."""
-    return bool(_blas())
+    return bool(blas_libraries())
 
 
 class blas_on_one_thread:
@@ -93,7 +93,7 @@ class blas_on_one_thread:
         with _lock:
             _holders += 1
             if _holders == 1:
-                _before = [(library, library.get_num_threads()) for library in _blas()]
+                _before = [(library, library.get_num_threads()) for library in blas_libraries()]
                 for library, _ in _before:
                     library.set_num_threads(1)
 
@@ -174,7 +174,7 @@ if hasattr(os, "register_at_fork"):
 
 def run_in_turn(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs, done one after the other on this thread alone; BLAS may use its own if set to 1."""
-    if get_num_threads() == 1 or not _blas():
+    if get_num_threads() == 1 or not blas_libraries():
         return [job() for job in jobs]
     with blas_on_one_thread():
         return [job() for job in jobs]
@@ -182,7 +182,7 @@ def run_in_turn(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs that use BLAS; on threads of their own where there are cores and BLAS can be held back."""
-    if len(jobs) == 1 or get_num_threads() == 1 or not _blas():
+    if len(jobs) == 1 or get_num_threads() == 1 or not blas_libraries():
         return [job() for job in jobs]
     with blas_on_one_thread():
         return run_on_threads(jobs)

@@ -348,7 +348,7 @@ OPTIMIZER_CHUNK = 1 << 18
 # The same where one thread does them all.
 OPTIMIZER_CHUNK_ALONE = 1 << 18
 # Elements from which a formula of two or three passes is shared out to threads.
-OPTIMIZER_SHORT_WORTH_THREADS = 1 << 19
+OPTIMIZER_SHORT_WORTH_THREADS = 1 << 20
 # Nanoseconds that an element takes in a formula of a dozen passes, and in one of two or three.
 OPTIMIZER_COST, OPTIMIZER_SHORT_COST = 1.2, 0.2
 # Small parameters with the same settings from which they are copied together for a step.
@@ -357,6 +357,8 @@ OPTIMIZER_MANY = 3
 OPTIMIZER_MANY_BY_LOOP = 12
 # Elements up to which a parameter counts as small.
 OPTIMIZER_SMALL = 1 << 12
+# Elements of a parameter from which BLAS does in one pass what NumPy does in three.
+OPTIMIZER_BLAS_WORTH = 1 << 13
 # Elements of all parameters from which a compiled loop is faster than a formula's calls, and worth being compiled.
 OPTIMIZER_LOOP_WORTH = 1 << 12
 

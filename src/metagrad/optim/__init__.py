@@ -9,6 +9,7 @@
 ``by_element.py``      ByElement, the base of those whose step is a formula for each element
 ``together.py``        such steps of all parameters together
 ``by_loop.py``         the same by one compiled loop
+``by_blas.py``         the same in few passes of BLAS's
 ``blocks.py``          that formula over arrays, chunk by chunk, on threads
 ``differentiable.py``  steps that are part of the graph
 ``sgd.py``             SGD with momentum

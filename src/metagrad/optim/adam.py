@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import optimizers as compiled
+from metagrad.optim.by_blas import adam_by_blas
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.by_loop import Loop
 from metagrad.optim.settings import check_betas, check_settings
@@ -39,6 +40,7 @@ class Adam(ByElement):
 
     optional = ("max_exp_avg_sq",)
     like_param = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    by_blas = staticmethod(adam_by_blas)
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class ByElement(Together):
     ``settings``        the formula's other arguments in step t: plain numbers
     ``formula``         one step, in place in p and in the arrays
     ``loop``            the same as a compiled loop, if there is one
+    ``by_blas``         the same and what goes before it in few passes, if there is such a function
     ==================  ==========================================================================================
     """
 
@@ -39,6 +40,7 @@ class ByElement(Together):
     counts: ClassVar[dict[str, float]] = {"step": 0.0}
     decays: ClassVar[bool] = True
     formula: ClassVar[Callable[..., None]]
+    by_blas: ClassVar[Callable[..., None] | None] = None
 
     def remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         """All of ``like_param``, unless a subclass knows better."""
@@ -92,7 +94,7 @@ class ByElement(Together):
             if task is None:
                 settings = self._settings(t, state, group)
                 task = found.setdefault(
-                    t if len(self.counts) == 1 else settings, Task([], _chunk, settings, self._loop)
+                    t if len(self.counts) == 1 else settings, Task([], _chunk, settings, self._loop, self.by_blas)
                 )
             if group.get("differentiable"):
                 recorded_step(_chunk, param, grad, state, list(names), task.settings)

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.writing import bump
 from metagrad.base.typing import Array
+from metagrad.optim.by_blas import sgd_by_blas
 from metagrad.optim.by_loop import sgd_loop
 from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.settings import check_settings
@@ -71,9 +72,9 @@ class SGD(Together):
         """The steps. State: momentum_buffer b, like the parameter, where there is momentum."""
         lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
         nesterov, maximize = group["nesterov"], group["maximize"]
-        first = Task([], sgd_step, (lr, decay, momentum, 0.0, 1.0, nesterov, maximize), sgd_loop)
+        first = Task([], sgd_step, (lr, decay, momentum, 0.0, 1.0, nesterov, maximize), sgd_loop, sgd_by_blas)
         keep, take = momentum, 1.0 - float(group["dampening"])
-        later = Task([], sgd_step, (lr, decay, momentum, keep, take, nesterov, maximize), sgd_loop)
+        later = Task([], sgd_step, (lr, decay, momentum, keep, take, nesterov, maximize), sgd_loop, sgd_by_blas)
         for param, grad in pairs:
             state, b, task = self.state[param] if momentum else {}, None, first
             if momentum:

@@ -21,6 +21,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
 from metagrad.kernels.libraries import is_on_gpu
 from metagrad.optim.blocks import in_blocks_by_part
+from metagrad.optim.by_blas import are_for_blas
 from metagrad.optim.by_loop import Arrays, Loop, loop_for, run_by_loop
 from metagrad.optim.optimizer import Optimizer
 from metagrad.tensors.tensor import Tensor
@@ -59,12 +60,14 @@ class Task(NamedTuple):
 
     The formula works element by element, in place. find_loop: ``find_loop(arrays, *settings)`` gives a compiled loop that does
     the same and its numbers, if there is one; it is called as ``loop(*arrays, *numbers)``, without arrays that are None.
+    by_blas: the same as the formula, in fewer passes, for arrays that ``are_for_blas``.
     """
 
     arrays: list[Arrays]
     formula: Callable[..., None]
     settings: tuple[Any, ...]
     find_loop: Callable[..., Loop | None] | None = None
+    by_blas: Callable[..., None] | None = None
 
 
 def run(tasks: Sequence[Task], short: bool = False) -> None:
@@ -89,11 +92,16 @@ def run(tasks: Sequence[Task], short: bool = False) -> None:
             loop = loop_for(task.find_loop, task.arrays, task.settings) if task.find_loop else None
             rows = _rows(task, copies, tuning.OPTIMIZER_MANY_BY_LOOP if loop else tuning.OPTIMIZER_MANY)
             rows = run_by_loop(loop, rows) if loop else rows
-            calls += [_Call(task.formula, arrays, task.settings) for arrays in rows]
+            calls += [_Call(_function_for(task, arrays), arrays, task.settings) for arrays in rows]
     if calls:
         _on_threads(calls, short)
     for some in copies:
         _copy_back(some)
+
+
+def _function_for(task: Task, arrays: Arrays) -> Callable[..., None]:
+    """What is called with a parameter's arrays, or with parts of them."""
+    return task.by_blas if task.by_blas is not None and are_for_blas(arrays) else task.formula
 
 
 def _are_apart(params: Sequence[Any]) -> bool:
