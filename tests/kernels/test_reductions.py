@@ -78,6 +78,20 @@ def test_products_equal_numpys(threads, shape):
         np.testing.assert_allclose(reductions.prod(x, axis, True), x.prod(axis, keepdims=True), rtol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(300, 1027), (5000, 67), (2, 300001), (1, 5_000_003), (4200, 64)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128, np.uint8])
+def test_products_of_rows_leave_nothing_out(threads, shape, dtype):
+    x = np.random.default_rng(0).choice([1, 1 if dtype == np.uint8 else -1], shape).astype(dtype)
+    x[:, :: shape[1] // 20], x[:, -1] = 2, 3
+    with np.errstate(all="ignore"):
+        for sign in (1, -1):
+            a = x[::sign]
+            np.testing.assert_array_equal(reductions.prod(a, 1, False), np.multiply.reduce(a, axis=1))
+        if dtype != np.uint8:
+            x[0, -1], x[-1, 3], x[-1, -2] = np.nan, 0, 2
+            np.testing.assert_array_equal(reductions.prod(x, 1, False), np.multiply.reduce(x, axis=1))
+
+
 def test_large_folds_keep_nan_infinity_and_strides(threads):
     x = np.ones((800, 600), np.float32)
     x[700, 3], x[5, 5] = np.nan, np.inf

@@ -65,7 +65,7 @@ def even_chunks(size: int, length: int, threads: int, cost: float = 0.0) -> list
     >>> [chunk.stop - chunk.start for chunk in even_chunks(10**6, 10**6, 2, cost=1000.0)] > [500_000, 500_000]
     True
     """
-    if threads > 1 and 0 < size * cost <= head_start():  # done before another thread begins
+    if threads > 1 and 0 < size * cost <= 2 * head_start():  # done before another thread would be of help
         return [slice(0, size)]
     early = min(int(head_start() / cost), size // (2 * threads)) if cost and threads > 1 else 0
     count = threads * max(1, -(-size // (threads * length)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -44,12 +44,12 @@ def is_large(x: object) -> TypeGuard[np.ndarray]:
     return type(x) is np.ndarray and x.size >= tuning.REDUCTION_LARGE and x.dtype.itemsize != 2
 
 
-def fold(x: Array, axis: tuple[int, ...], part: Part, join: np.ufunc, *others: Array, once: bool = False) -> Array:
+def fold(x: Array, axis: tuple[int, ...], part: Part, join: np.ufunc, *others: Array, once: float = 0.0) -> Array:
     """``part(x, axis, *others)`` with extent 1 in ``axis``, where ``join`` is the ufunc that makes one part of two.
 
-    others: arrays with the shape of the result, of which ``part`` gets what belongs to its box. once: whether ``part``
-    reads x once and makes no array of its size; then the cache is no help, and each thread gets one box, as every
-    further one costs a wait for the interpreter.
+    others: arrays with the shape of the result, of which ``part`` gets what belongs to its box. once: if ``part``
+    reads x once and makes no array of its size, the nanoseconds that an element takes; then the cache is no help, and each
+    thread gets one box, as every further one costs a wait for the interpreter.
     """
     if not is_large(x):
         return part(x, axis, *others)
@@ -147,9 +147,9 @@ def _mirrored(x: Array, axis: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(x.ndim - 1 - d for d in axis))
 
 
-def _fold_boxes(x: Array, part: Part, join: np.ufunc, others: list[Array], once: bool) -> Array:
+def _fold_boxes(x: Array, part: Part, join: np.ufunc, others: list[Array], once: float) -> Array:
     """``fold`` of x (outer, n, inner) over n, with others (outer, 1, inner): (outer, 1, inner)."""
-    depths, heights, widths = _shares(x.shape) if once else _boxes(x.shape)
+    depths, heights, widths = _shares(x.shape, once) if once else _boxes(x.shape)
     boxes = [(d, j, w) for d in depths for j in range(len(heights)) for w in widths]
     is_last = x.shape[2] == 1  # the last dimension is what is folded: NumPy is faster if it sees that
 
@@ -177,15 +177,14 @@ def _boxes(extents: tuple[int, int, int]) -> list[list[slice]]:
     return [cut(outer, depth), cut(n, height), cut(inner, width)]
 
 
-def _shares(extents: tuple[int, int, int]) -> list[list[slice]]:
-    """Where to cut a dimension so that each thread gets one box, and the calling one the largest."""
+def _shares(extents: tuple[int, int, int], cost: float) -> list[list[slice]]:
+    """Where to cut a dimension so that each thread gets one box, and the calling one the largest. cost: of an element."""
     threads = get_num_threads()
     longest = max(extents)
     axis = next(d for d in (0, 1, 2) if extents[d] >= min(longest, 16 * threads))
     lengths = [extents[0], extents[1] if extents[2] == 1 else min(extents[1], tuning.REDUCTION_ROWS), extents[2]]
     cuts = [cut(extent, length) for extent, length in zip(extents, lengths, strict=True)]
-    cost = tuning.SUM_COST * math.prod(extents) / extents[axis]
-    cuts[axis] = even_chunks(extents[axis], lengths[axis], threads, cost)
+    cuts[axis] = even_chunks(extents[axis], lengths[axis], threads, cost * math.prod(extents) / extents[axis])
     return cuts
 
 
@@ -228,34 +227,38 @@ def _strips_sum(x: Array, y: Array) -> Array:
     return total if n == m else total + (x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
 
 
-def _in_parts(x: Array, work: Callable[[Array], Array]) -> list[Array]:
-    """What comes of x (N, M) cut along the first dimension, for each thread a part; BLAS is held to one thread in each.
+def _in_parts(x: Array, work: Callable[[Array], Array], blas: bool) -> Array:
+    """What comes of x (N, *) cut along the first dimension, for each thread a part, in order.
 
-    BLAS's own threads would wait for more in circles, and be in the way of ours.
+    blas: BLAS, which is called, would start threads of its own, so it is held to one: they would wait for more in circles, and be
+    in the way of ours.
     """
     threads = threads_worth(x.size, tuning.SUM_WORTH_THREADS)
-    chunks = even_chunks(len(x), len(x), threads, tuning.SUM_COST * x.shape[1])
-    return map_chunks(lambda chunk: work(x[chunk]), chunks, blas=True)
+    chunks = even_chunks(len(x), len(x), threads, tuning.SUM_COST * x.size / len(x))
+    if len(chunks) == 1 and not blas:
+        return work(x)
+    return np.concatenate(map_chunks(lambda chunk: work(x[chunk]), chunks, blas=blas))
+
+
+@functools.lru_cache(16)
+def _ones(count: int, dtype: np.dtype[Any]) -> Array:
+    """For products that add up; nobody writes into it."""
+    return np.ones(count, dtype)
 
 
 def _rows_sum(x: Array) -> Array:
-    """Σ of rows x (N, M) as products with ones, (N)."""
+    """Σ of rows x (N, M) as inner products of strips with ones, (N)."""
     m, strip = x.shape[1], _strip(x.shape[1])
-    n, ones = m // strip * strip, np.ones(strip, x.dtype)
-    if n < m and len(x) == 1:
-        return _rows_sum(x[:, :n]) + x[:, n:].sum(axis=1)
-    if n < m:
-        return np.concatenate(
-            _in_parts(
-                x, lambda part: (part[:, :n].reshape(len(part), -1, strip) @ ones).sum(axis=1) + part[:, n:].sum(axis=1)
-            )
-        )
-    sums = np.concatenate(_in_parts(x.reshape(-1, strip), lambda part: part @ ones))
-    count = m // strip
+    count, ones = m // strip, _ones(strip, x.dtype)
+    strips = x[:, : count * strip].reshape(len(x), count, strip)
+    if len(x) == 1 or count * strip == m:
+        strips = strips.reshape(-1, strip)
+    sums = _in_parts(strips, lambda part: np.vecdot(part, ones), blas=False).reshape(len(x), count)
     if count == 1:
-        return sums
-    sums = sums.reshape(-1, count)
-    return sums.sum(axis=1) if len(sums) < count else np.vecdot(sums, np.ones(count, x.dtype))
+        sums = sums[:, 0]
+    else:
+        sums = np.add.reduce(sums, axis=1) if len(x) < count else np.vecdot(sums, _ones(count, x.dtype))
+    return sums if count * strip == m else sums + np.add.reduce(x[:, count * strip :], axis=1)
 
 
 def _columns_sum(x: Array) -> Array:
@@ -266,8 +269,8 @@ def _columns_sum(x: Array) -> Array:
     ones = np.ones(rows, x.dtype)
     whole = x[:, : count * rows]
     if outer == 1 or count * rows == n:
-        parts = _in_parts(whole.reshape(outer * count, rows * inner), lambda part: ones @ part.reshape(-1, rows, inner))
-        sums = np.concatenate(parts).reshape(outer, count, inner).sum(axis=1)
+        parts = _in_parts(whole.reshape(outer * count, rows, inner), lambda part: ones @ part, blas=True)
+        sums = parts.reshape(outer, count, inner).sum(axis=1)
     else:
         sums = np.array([_columns_sum(some[None])[0] for some in whole], x.dtype)
     if count * rows < n:
@@ -276,7 +279,7 @@ def _columns_sum(x: Array) -> Array:
 
 
 def _by_blas(x: Array, axis: tuple[int, ...]) -> Array | None:
-    """Σ x as products with ones; None for arrays that fold does not cut."""
+    """Σ x as products with ones, which BLAS is faster at than NumPy's sum; None for arrays that fold does not cut."""
     extents = _extents(x, axis) if x.dtype.char in "fd" else None
     if extents is None or 0 in extents:
         return None
@@ -309,7 +312,7 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
         return dropped(sum_of_few(x.reshape(extents)).reshape(_kept(x, axis)), axis, keepdims)
     found = _by_loop(x, axis, np.add, _ROW_SUMS, _COLUMN_SUMS)
     found = _by_blas(x, axis) if found is None else found
-    return dropped(fold(x, axis, _sum, np.add, once=True) if found is None else found, axis, keepdims)
+    return dropped(fold(x, axis, _sum, np.add, once=tuning.PASS_COST) if found is None else found, axis, keepdims)
 
 
 def sum_of_halves(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
@@ -320,20 +323,24 @@ def sum_of_halves(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
-    """Π x: parts of a row are multiplied with each other first, which the processor does for many elements at once."""
-    if not _is_rows(x, axis) or x.shape[1] < tuning.PRODUCT_ROW:
+    """Π x: parts of a row are multiplied with each other, which the processor does for many elements at once, then what came of
+    all rows, several of which are turned into columns.
+    """
+    m = x.shape[1]
+    if not _is_rows(x, axis) or m < tuning.PRODUCT_ROW:
         return np.multiply.reduce(x, axis=axis, keepdims=True)
-    count = min(8 * max(1, x.shape[1] // (2 * tuning.REDUCTION_STRIP)), math.isqrt(x.shape[1]))
-    n = x.shape[1] // count * count
-    y = np.multiply.reduce(x[:, :n].reshape(len(x), count, -1), axis=1)
-    y[:, : x.shape[1] - n] *= x[:, n:]
-    while y.shape[1] > tuning.PRODUCT_LAST:
-        half, is_odd = y.shape[1] // 2, y.shape[1] % 2
-        y[:, :half] *= y[:, half : 2 * half]
-        if is_odd:
-            y[:, 0] *= y[:, -1]
-        y = y[:, :half]
-    return np.multiply.reduce(np.ascontiguousarray(y.T), axis=0)[:, None]
+    longest = tuning.PRODUCT_PART * -(-m // (tuning.PRODUCT_PART * tuning.REDUCTION_ROWS))
+    length = min(longest, m // tuning.PRODUCT_PARTS) // 4 * 4
+    n = m // length * length
+    found = []
+    for some in cut(len(x), max(1, tuning.PRODUCT_BLOCK // m)):
+        y = np.multiply.reduce(x[some, :n].reshape(-1, m // length, length), axis=1)
+        y[:, : m - n] *= x[some, n:]
+        few = max(1, 16 // y.itemsize)  # elements that are copied as one
+        together = y.view(np.complex128) if few > 1 else y
+        columns = np.multiply.reduce(np.ascontiguousarray(together.T).view(y.dtype), axis=0)
+        found.append(np.multiply.reduce(columns.reshape(-1, few), axis=1, keepdims=True))
+    return np.concatenate(found)
 
 
 def prod(x: Array, axis: int, keepdims: bool) -> Array:
@@ -341,7 +348,8 @@ def prod(x: Array, axis: int, keepdims: bool) -> Array:
     if not is_large(x):
         return x.prod(axis=axis, keepdims=keepdims)
     found = _by_loop(x, (axis,), np.multiply, _ROW_PRODUCTS, _COLUMN_PRODUCTS)
-    return dropped(fold(x, (axis,), _product, np.multiply, once=True) if found is None else found, (axis,), keepdims)
+    cost = tuning.PASS_COST if x.size == x.shape[axis] else tuning.PRODUCT_COST
+    return dropped(fold(x, (axis,), _product, np.multiply, once=cost) if found is None else found, (axis,), keepdims)
 
 
 def largest(x: Array, axis: tuple[int, ...]) -> Array:
@@ -349,7 +357,7 @@ def largest(x: Array, axis: tuple[int, ...]) -> Array:
     if converts(x, _SINGLE):
         return largest(copied(x, _SINGLE), axis).astype(x.dtype)
     found = _by_loop(x, axis, np.maximum, _ROW_LARGEST, _COLUMN_LARGEST) if is_large(x) else None
-    return fold(x, axis, libraries.largest, np.maximum, once=True) if found is None else found
+    return fold(x, axis, libraries.largest, np.maximum, once=tuning.PASS_COST) if found is None else found
 
 
 def smallest(x: Array, axis: tuple[int, ...]) -> Array:
@@ -357,7 +365,7 @@ def smallest(x: Array, axis: tuple[int, ...]) -> Array:
     if converts(x, _SINGLE):
         return smallest(copied(x, _SINGLE), axis).astype(x.dtype)
     found = _by_loop(x, axis, np.minimum, _ROW_SMALLEST, _COLUMN_SMALLEST) if is_large(x) else None
-    return fold(x, axis, libraries.smallest, np.minimum, once=True) if found is None else found
+    return fold(x, axis, libraries.smallest, np.minimum, once=tuning.PASS_COST) if found is None else found
 
 
 def _of_truths(part: Callable[..., Array]) -> Part:
@@ -386,7 +394,7 @@ def sum_of_squares(x: Array, axis: tuple[int, ...]) -> Array:
     found = _by_loop(x, axis, np.add, _ROW_SQUARES) if is_large(x) else None
     if found is not None:
         return found
-    return fold(x, axis, _squares, np.add, once=x.ndim - 1 in axis)  # rows need no array of squares
+    return fold(x, axis, _squares, np.add, once=tuning.SUM_COST * (x.ndim - 1 in axis))  # rows need no array of squares
 
 
 def _deviations(x: Array, axis: tuple[int, ...], mean: Array) -> Array:

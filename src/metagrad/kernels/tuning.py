@@ -18,7 +18,7 @@ LOOK_FOR = 200_000
 LOOKS_OF_GRACE = 1 << 16
 
 # Nanoseconds that this thread has worked when another one, which slept, begins.
-HEAD_START = 60_000
+HEAD_START = 40_000
 # The same of a thread that looks out for work.
 HEAD_START_BESIDE_HELPERS = 10_000
 # Parts for each thread of what a compiled loop does: taking one costs less than a microsecond.
@@ -89,15 +89,18 @@ REDUCTION_ROWS = 4096
 # Elements of a row that a compiled loop adds up on their own: rounding errors grow with their number.
 REDUCTION_STRIP = 2048
 # The same where BLAS adds up, by turns in fewer sums.
-SUM_STRIP = 512
+SUM_STRIP = 1024
 # Nanoseconds that an element of a sum takes.
-SUM_COST = 0.045
+SUM_COST = 0.05
 # Elements from which a sum is shared out to threads.
-SUM_WORTH_THREADS = 1 << 20
+SUM_WORTH_THREADS = 1 << 21
+# The same of another pass that folds an array, and of one that multiplies the elements of rows.
+PASS_COST, PRODUCT_COST = 0.08, 0.2
 # Elements of a row from which its parts are multiplied with each other, many at once, rather than its elements in order.
 PRODUCT_ROW = 64
-# Elements of a row that are left when the last ones are multiplied across the rows.
-PRODUCT_LAST = 16
+# Parts of a row at the least, and elements of one at most unless it has many parts; and elements of all rows that are multiplied
+# together.
+PRODUCT_PARTS, PRODUCT_PART, PRODUCT_BLOCK = 4, 1 << 10, 1 << 19
 # Elements of a sum, at most, that are added one after the other to all sums at once.
 REDUCTION_FEW = 8
 # Parts for each thread of what a compiled loop folds: a thread that is held up leaves some to the others.
