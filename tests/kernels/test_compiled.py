@@ -11,7 +11,7 @@ import pytest
 import metagrad
 from metagrad.kernels import column_norms, softmax, tuning
 from metagrad.kernels import normalization as kernels
-from metagrad.kernels.compiled import choice, compiler
+from metagrad.kernels.compiled import choice, compiler, keeping
 from metagrad.kernels.compiled import normalization as loops
 from metagrad.kernels.rows import sums_by_loop
 
@@ -179,17 +179,17 @@ def test_a_cold_and_a_warm_cache_give_the_same_bits(tmp_path):
 
 def test_the_users_folder_is_the_place_where_none_is_given(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr(compiler, "_user_folder", lambda: tmp_path / "caches")
-    assert compiler.cache_folder.__wrapped__().startswith(str(tmp_path / "caches"))
-    monkeypatch.setattr(compiler, "_user_folder", lambda: Path(__file__) / "no folder")
-    assert compiler.cache_folder.__wrapped__().startswith(str(Path(compiler.__file__).parent))
-    monkeypatch.setattr(compiler, "__file__", str(Path(__file__) / "nor this.py"))
-    assert compiler.cache_folder.__wrapped__() is None
+    monkeypatch.setattr(keeping, "_user_folder", lambda: tmp_path / "caches")
+    assert keeping.cache_folder.__wrapped__().startswith(str(tmp_path / "caches"))
+    monkeypatch.setattr(keeping, "_user_folder", lambda: Path(__file__) / "no folder")
+    assert keeping.cache_folder.__wrapped__().startswith(str(Path(keeping.__file__).parent))
+    monkeypatch.setattr(keeping, "__file__", str(Path(__file__) / "nor this.py"))
+    assert keeping.cache_folder.__wrapped__() is None
 
 
 def test_with_no_folder_each_process_compiles(monkeypatch):
     pytest.importorskip("numba")
-    monkeypatch.setattr(compiler, "cache_folder", lambda: None)
+    monkeypatch.setattr(keeping, "cache_folder", lambda: None)
     fresh = compiler.native_sums(getattr(loops.layer_norm, "py_func", None) or loops.layer_norm.__wrapped__)
     monkeypatch.setitem(fresh.function.__globals__, "layer_norm", loops.layer_norm)
     x, (w, b) = RNG.standard_normal((3, 5)), RNG.standard_normal((2, 5))
@@ -201,10 +201,10 @@ def test_with_no_folder_each_process_compiles(monkeypatch):
 
 
 def test_what_is_kept_is_told_apart_by_the_sources(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiler, "__file__", str(tmp_path / "compiler.py"))
-    before = compiler._digest()
+    monkeypatch.setattr(keeping, "__file__", str(tmp_path / "keeping.py"))
+    before = keeping._digest()
     (tmp_path / "loops.py").write_text("x = 1")
-    assert compiler._digest() != before
+    assert keeping._digest() != before
 
 
 # ------------------------------------------------ loops without the interpreter

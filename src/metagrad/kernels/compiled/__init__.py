@@ -10,7 +10,8 @@ infinity are what they are in NumPy.
 
 ======================  =================================================
 ``choice.py``           whether an array takes the compiled loops
-``compiler.py``         machine code at the first call, kept on disk
+``compiler.py``         machine code at the first call
+``keeping.py``          where it is kept on disk
 ``atomic.py``           numbers in memory that several threads write, calls by address
 ``sharing.py``          work that threads share without the interpreter
 ``entries.py``          loops with an address, for such work

@@ -5,9 +5,7 @@ several of them are added at once, ``@native_exact`` one whose numbers are NumPy
 imported, before such a function is called; a function may call others that are marked. Without Numba, or with
 METAGRAD_NUMBA=0 in the environment, they are the Python functions that they look like: slow, and a debugger steps through them.
 
-Machine code is kept on disk, for the processes to come: in the folder that NUMBA_CACHE_DIR names, or the user's own for such
-files, or beside the sources. What is kept is told apart by a digest of all sources here, as a function's code contains that
-of the functions it calls. With no folder that can be written to, each process compiles for itself.
+Machine code is kept on disk, for the processes to come (``keeping.py``).
 """
 
 from __future__ import annotations
@@ -16,29 +14,52 @@ import dis
 import functools
 import importlib.util
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _CONTRACT = {"contract"}  # a b + c in one instruction
 _ANY_ORDER = {"contract", "reassoc"}
+_OLDEST = (0, 61)  # of Numba's versions, as pyproject.toml has it
 PATIENCE = 1.0  # seconds of compiling before a word is said
 compiling = threading.RLock()
 
 
 @functools.cache
 def available() -> bool:
-    """Whether there is Numba, and it is not switched off."""
-    return os.environ.get("METAGRAD_NUMBA") != "0" and importlib.util.find_spec("numba") is not None
+    """Whether there is Numba, it is not switched off, and it can be imported. One that cannot is told of."""
+    if os.environ.get("METAGRAD_NUMBA") == "0" or importlib.util.find_spec("numba") is None:
+        return False
+    try:
+        import numba
+
+        if tuple(int(part) for part in numba.__version__.split(".")[:2]) >= _OLDEST:
+            return True
+        error: object = "it is too old"
+    except Exception as raised:  # as where it does not know this NumPy
+        error = raised
+    _say("metagrad does without Numba, and its compiled loops, as %s", error)
+    return False
+
+
+def compiles_for(feature: str) -> bool:
+    """Whether the processor that Numba compiles for has such instructions: this one, unless it is told otherwise.
+
+    >>> compiles_for("no such feature")
+    False
+    """
+    import numba
+    from llvmlite import binding  # type: ignore[import-untyped]
+
+    config: Any = numba.config
+    if config.CPU_FEATURES is not None:
+        return f"+{feature}" in config.CPU_FEATURES.split(",")
+    return bool(config.ENABLE_AVX and binding.get_host_cpu_features().get(feature))
 
 
 class Native:
@@ -88,14 +109,21 @@ def kept(make: Callable[..., Any], fastmath: set[str], **settings: Any) -> Calla
     """A decorator: ``make``, of Numba, with settings that are the same for all, what it makes being kept on disk."""
     import numba
 
+    from metagrad.kernels.compiled import keeping
+
     def decorated(function: Callable[..., Any]) -> Any:
-        folder = cache_folder()
+        folder = keeping.cache_folder()
         _announce()
-        _load_without_the_compiler()
+        keeping.keep_as_we_do()
         config: Any = numba.config
         before, config.CACHE_DIR = config.CACHE_DIR, folder or ""
+        made = functools.partial(make, fastmath=fastmath, error_model="numpy", **settings)
         try:
-            return make(cache=folder is not None, fastmath=fastmath, error_model="numpy", **settings)(function)
+            return made(cache=folder is not None)(function)
+        except RuntimeError:  # not even a folder fits there any more
+            if folder is None:
+                raise
+            return made(cache=False)(function)
         finally:
             config.CACHE_DIR = before
 
@@ -163,77 +191,6 @@ def by_dtype(single: F, double: Callable[..., Any], says: str) -> F:
     return ByDtype(single, double, says)  # type: ignore[return-value]
 
 
-# ------------------------------------------------ the folder
-
-
-@functools.cache
-def cache_folder() -> str | None:
-    """Where machine code is kept, or None if nothing can be written."""
-    given = os.environ.get("NUMBA_CACHE_DIR")
-    from pathlib import Path  # here and below when first needed: such imports take long
-
-    folders = [Path(given)] if given else [_user_folder(), Path(__file__).parent / "__pycache__"]
-    for folder in folders:
-        own = folder / f"metagrad-{_digest()}"
-        try:
-            own.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(own, os.W_OK | os.X_OK):
-            return str(own)
-    return None
-
-
-def _user_folder() -> Path:
-    """The user's folder for what can be made again."""
-    from pathlib import Path
-
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~/AppData/Local")).expanduser() / "metagrad"
-    if sys.platform == "darwin":
-        return Path("~/Library/Caches/metagrad").expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "metagrad"
-
-
-def _digest() -> str:
-    """A short name for the state of all sources in this folder."""
-    import hashlib
-    from pathlib import Path
-
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-
-
-@functools.cache
-def _load_without_the_compiler() -> None:
-    """Have Numba load what is kept here as it is.
-
-    Numba would first set up its compiler, 200 modules and 40 MB, which is needed only where something is to be compiled, and is
-    set up then. Of its set-up, machine code needs where the functions of Numba's runtime are. A Numba that is made otherwise
-    does as it is used to.
-    """
-    try:
-        from llvmlite.binding import add_symbol  # type: ignore[import-untyped]
-        from numba.core.caching import Cache
-        from numba.core.runtime._nrt_python import c_helpers
-
-        usual: Any = Cache.load_overload
-        Cache._load_overload, Cache._guard_against_spurious_io_errors  # noqa: B018
-        addresses = {name if name.startswith("_") else f"NRT_{name}": address for name, address in c_helpers.items()}
-    except (ImportError, AttributeError):
-        return
-
-    def load_overload(cache: Any, signature: Any, context: Any) -> Any:
-        if not cache.cache_path.startswith(cache_folder() or "\0"):  # a program's own
-            return usual(cache, signature, context)
-        with cache._guard_against_spurious_io_errors():
-            return cache._load_overload(signature, context)
-
-    for name, address in addresses.items():
-        add_symbol(name, address)
-    Cache.load_overload = load_overload  # type: ignore[method-assign]
-
-
 # ------------------------------------------------ what is said
 
 
@@ -271,12 +228,16 @@ def _announce() -> None:
 
         def say(self) -> None:
             self.said = True
-            kept = f"keeps it in {cache_folder()}" if cache_folder() else "finds no folder to keep it in"
-            import logging
+            from metagrad.kernels.compiled.keeping import cache_folder
 
-            logging.getLogger("metagrad").warning(
-                "metagrad compiles its kernels for this processor, which takes some seconds, and %s", kept
-            )
+            kept = f"keeps it in {cache_folder()}" if cache_folder() else "finds no folder to keep it in"
+            _say("metagrad compiles its kernels for this processor, which takes some seconds, and %s", kept)
 
     register: Any = event.register
     register("numba:compile", Announcer())
+
+
+def _say(text: str, *values: object) -> None:
+    import logging
+
+    logging.getLogger("metagrad").warning(text, *values)

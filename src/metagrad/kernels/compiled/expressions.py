@@ -13,7 +13,7 @@ import numpy as np
 
 from metagrad.kernels.compiled import circular, special, transcendental
 from metagrad.kernels.compiled.atomic import Instruction
-from metagrad.kernels.compiled.compiler import native_inlined
+from metagrad.kernels.compiled.compiler import compiles_for, native_inlined
 from metagrad.kernels.compiled.remainders import (
     floored_quotient,
     goes_often,
@@ -160,9 +160,7 @@ def converts_halves() -> bool:
 
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return platform.machine().lower() in ("arm64", "aarch64")
-    from llvmlite import binding
-
-    return bool(binding.get_host_cpu_features().get("f16c"))
+    return compiles_for("f16c")
 
 
 HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}

@@ -21,17 +21,13 @@ import numpy.typing as npt
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.compiled.compiler import Native, available, native
+from metagrad.kernels.compiled.compiler import Native, available, compiles_for, native
 
 
 @functools.cache
 def register_bytes() -> int:
     """Bytes of a vector register: 64 with AVX-512; else 32, for which other processors take one register, or two."""
-    if not available():
-        return 32
-    from llvmlite import binding  # type: ignore[import-untyped]
-
-    return 64 if binding.get_host_cpu_features().get("avx512f") else 32
+    return 64 if available() and compiles_for("avx512f") else 32
 
 
 def most_rows(vectors: int = 2) -> int:
@@ -113,7 +109,7 @@ class Tile(Native):
 
 def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """The instructions of a tile of so many rows."""
-    from llvmlite import ir
+    from llvmlite import ir  # type: ignore[import-untyped]
     from numba.core import cgutils as untyped
     from numba.core import types
 
