@@ -10,6 +10,7 @@ import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.nn import functional as F
+from metagrad.nn.functional import grid_sampling
 
 EXTENTS = (5, 7, 4)
 MODES = {1: ["nearest", "nearest-exact", "linear", "area"], 2: ["nearest", "nearest-exact", "bilinear", "bicubic", "area"],
@@ -231,3 +232,41 @@ def test_nearest_of_whole_factors_repeats_and_adds_up():
     assert x.grad.tolist() == [[[[24.0, 42.0], [96.0, 114.0]]]]
     kept = metagrad.nn.functional.interpolate(x.detach(), size=(2, 2))
     assert kept.tolist() == x.tolist() and not np.shares_memory(kept.numpy(), x.detach().numpy())
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("extents", [(4, 5), (3, 4, 2), (1, 6)])
+def test_sampling_at_once_equals_sampling_op_by_op(mode, padding, extents):
+    if mode == "bicubic" and len(extents) == 3:
+        return
+    rng = np.random.default_rng(0)
+    x, positions = (
+        rng.standard_normal((3, 5, *extents)),
+        rng.uniform(-1.7, 1.7, (3, 2, 4, *(1,) * (len(extents) - 2), len(extents))),
+    )
+    for align in (False, True):
+        found = []
+        for run in (grid_sampling._sampled, grid_sampling._by_ops):
+            a, g = (metagrad.tensor(array, requires_grad=True) for array in (x, positions))
+            y = run(a, g, mode, padding, align)
+            grads = metagrad.autograd.grad((y * y).sum(), (a, g), create_graph=True)
+            (again,) = metagrad.autograd.grad(grads[0].square().sum(), a)
+            y = run(a, g.detach(), mode, padding, align)
+            (alone,) = metagrad.autograd.grad((y * y).sum(), a)
+            found.append([t.detach().numpy() for t in (y, *grads, again, alone)])
+        for at_once, by_ops in zip(*found, strict=True):
+            np.testing.assert_allclose(at_once, by_ops, rtol=1e-9, atol=1e-12)
+
+
+def test_sampling_at_once_of_one_image_is_shared_by_channels():
+    rng = np.random.default_rng(0)
+    x, positions = rng.standard_normal((1, 64, 9, 9)), rng.uniform(-1.2, 1.2, (1, 64, 64, 2))
+    found = []
+    for run in (grid_sampling._sampled, grid_sampling._by_ops):
+        a, g = (metagrad.tensor(array, requires_grad=True) for array in (x, positions))
+        y = run(a, g, "bilinear", "zeros", False)
+        y.backward(y.detach())
+        found.append([t.detach().numpy() for t in (y, a.grad, g.grad)])
+    for at_once, by_ops in zip(*found, strict=True):
+        np.testing.assert_allclose(at_once, by_ops, rtol=1e-9, atol=1e-10)

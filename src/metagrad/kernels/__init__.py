@@ -34,6 +34,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``sorting.py``             the order of elements, by keys of an element and its index
 ``summed.py``              sums of what is computed of two arrays
 ``gathering.py``           elements and rows taken and added by their index
+``grid_samples.py``        images sampled at positions between their pixels
 ``combining.py``           rows and elements combined at repeated numbers, by NumPy alone
 ``picking.py``             the same at an index of whole numbers in several dimensions
 ``masks.py``               elements where a mask holds

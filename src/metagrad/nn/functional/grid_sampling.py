@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.composites import guarding
+from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
+from metagrad.kernels import grid_samples
 from metagrad.nn.functional.interpolation_taps import cubic_weights
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import refuse
@@ -177,8 +179,30 @@ def grid_sample(
     return _sampled(input, grid, mode, padding_mode, align)
 
 
+class GridSample(Function):
+    """y = Σ w x over the pixels around each position;   ∂L/∂x adds w ∂L/∂y to them,   ∂L/∂g = Σ ∂w/∂g x ∂L/∂y."""
+
+    reference = staticmethod(lambda x, grid, mode, padding, align: _by_ops(x, grid, mode, padding, align))
+
+    def forward(self, x: Array, grid: Array, mode: str, padding: str, align: bool) -> Array:
+        self.save(x, grid)
+        self.how = grid_samples.Sampling(mode, padding, align)
+        return grid_samples.sampled(x, grid, self.how)
+
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        x, grid = self.saved
+        return grid_samples.gradients(x, grid, grad, self.how, self.needs)
+
+
 @in_single
 def _sampled(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align: bool) -> Tensor:
+    if grid_samples.fits(input.array, grid.array):
+        y = GridSample.apply(input, grid, mode=mode, padding=padding_mode, align=align)
+        return named(y, f"GridSampler{input.array.ndim - 2}D")
+    return _by_ops(input, grid, mode, padding_mode, align)
+
+
+def _by_ops(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align: bool) -> Tensor:
     shape, extents = tuple(grid.shape), tuple(input.shape[2:])
     axes, count = len(extents), math.prod(shape[1:-1])
     positions = grid.reshape((shape[0], count, axes))
