@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.autograd.writing import bump
 from metagrad.base.typing import Array
 from metagrad.optim.by_blas import sgd_by_blas
 from metagrad.optim.by_loop import sgd_loop
@@ -76,19 +75,21 @@ class SGD(Together):
         keep, take = momentum, 1.0 - float(group["dampening"])
         later = Task([], sgd_step, (lr, decay, momentum, keep, take, nesterov, maximize), sgd_loop, sgd_by_blas)
         for param, grad in pairs:
-            state, b, task = self.state[param] if momentum else {}, None, first
+            b, task = None, first
             if momentum:
+                state = self.state[param]
                 if "momentum_buffer" in state:
                     task = later
                 else:
                     state["momentum_buffer"] = wrap(np.zeros_like(param.array))
                 b = state["momentum_buffer"].array
-                bump(state["momentum_buffer"])
+                state["momentum_buffer"]._counter[0] += 1
             if group["differentiable"]:
+                state = self.state[param] if momentum else {}
                 recorded_step(sgd_step, param, grad, state, ["momentum_buffer" if momentum else None], task.settings)
             else:
                 task.arrays.append((param.array, grad.array, b))
-                bump(param)
+                param._counter[0] += 1  # ``update_group`` has the mirrors follow
         return [first, later]
 
 

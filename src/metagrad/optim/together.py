@@ -120,22 +120,27 @@ def _rows(task: Task, copies: list[_Copies], many: int) -> list[Arrays]:
     """
     small: defaultdict[str, list[Arrays]] = defaultdict(list)
     rows: list[Arrays] = []
+    single: list[Arrays] = []
     for arrays in _not_on_gpu(task):
+        first = arrays[0]
+        if first.size < tuning.OPTIMIZER_SMALL and first.__class__ is np.ndarray:
+            small[first.dtype.char].append(arrays)
+        else:
+            single.append(arrays)
+    for kind, some in small.items():
+        if len(some) < many or kind not in "fd":
+            single += some
+        else:
+            columns = [*zip(*some, strict=True)]
+            row = [None if column[0] is None else np.concatenate(column, None) for column in columns]
+            rows.append(row)
+            copies.append(_Copies(columns, row))
+    for arrays in single:
         flat = _flat(arrays)
         if flat is None:
             in_blocks_by_part(task.formula, tuple(arrays), task.settings)
-        elif flat[0].size < tuning.OPTIMIZER_SMALL:
-            small[flat[0].dtype.char].append(flat)
         else:
             rows.append(flat)
-    for some in small.values():
-        if len(some) < many:
-            rows += some
-        else:
-            columns = [*zip(*some, strict=True)]
-            row = [None if column[0] is None else np.concatenate(column) for column in columns]
-            rows.append(row)
-            copies.append(_Copies(columns, row))
     return rows
 
 
@@ -179,7 +184,7 @@ def _copy_back(copies: _Copies) -> None:
     for number, (column, source) in enumerate(zip(copies.columns, copies.row, strict=True)):
         if source is not None and number != 1:
             for part, place in zip(column, places, strict=True):
-                part[...] = source[place]
+                part[...] = source[place] if part.ndim == 1 else source[place].reshape(part.shape)
 
 
 class _Call(NamedTuple):
