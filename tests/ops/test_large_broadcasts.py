@@ -72,6 +72,22 @@ def test_ops_of_three(other):
     )
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int32", "float16", "float32"])
+def test_columns_beside_numbers_of_any_dtype(dtype):
+    x, column, row = ((9 * numbers(shape, i)).astype(dtype) for i, shape in enumerate([(900, 700), (900, 1), (700,)]))
+    a, b, c = map(mg.tensor, (x, column, row))
+    expected = np.where(column < 9, x, column)
+    for _ in range(2):  # the second time by what was kept
+        assert np.array_equal(mg.where(b < 9, a, b).numpy(), expected)
+        assert np.array_equal((a * b).numpy(), x * column)
+        assert np.array_equal((b - a).numpy(), column - x)
+        assert np.array_equal(mg.where(b < 9, a, c).numpy(), np.where(column < 9, x, row))
+    if x.dtype.kind == "f":
+        a.requires_grad_()
+        mg.hypot(a, b).backward(mg.ones_like(a))
+        np.testing.assert_allclose(a.grad.numpy(), x / np.hypot(x, column), rtol=1e-2 if dtype == "float16" else 1e-5)
+
+
 def test_triangles_of_a_stack_of_matrices():
     x = mg.tensor(numbers((10, 52, 1030))).transpose(0, 1).contiguous().transpose(0, 1)
     assert np.array_equal(x.tril().numpy(), np.tril(x.numpy()))

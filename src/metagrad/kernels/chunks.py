@@ -20,7 +20,6 @@ from metagrad.base.layouts import place_of
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled import formulas
-from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.compiled.entries import Work, work_of
 from metagrad.kernels.compiled.several import Group, work_of_several
@@ -226,7 +225,7 @@ class Cuts:
         columns = beside < math.prod(shape)
         if columns:
             unit = beside if unit == 1 else unit
-            if not tuning.POINTWISE_ROW <= unit <= beside or any(use_compiled(x, 0) for x in values):
+            if not tuning.POINTWISE_ROW <= unit <= beside:
                 return None
         return cls(shape, unit, columns) if unit <= tuning.POINTWISE_CHUNK else None
 

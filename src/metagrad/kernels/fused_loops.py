@@ -23,7 +23,17 @@ from metagrad.kernels.chunks import perform_formula
 from metagrad.kernels.compiled.choice import is_half, use_formula
 from metagrad.kernels.compiled.entries import NAMES
 from metagrad.kernels.compiled.expressions import HALVES
-from metagrad.kernels.compiled.formulas import ELEMENTS, EXACT, ROW, NotPrintable, Program, cast, expression, special
+from metagrad.kernels.compiled.formulas import (
+    COLUMN,
+    ELEMENTS,
+    EXACT,
+    ROW,
+    NotPrintable,
+    Program,
+    cast,
+    expression,
+    special,
+)
 from metagrad.kernels.fusion import Formula, is_conversion, is_where, own_function
 
 _SINGLE, _ROUNDED = np.dtype(np.float32), "from_half(to_half({}))"
@@ -35,20 +45,22 @@ def compute(
 ) -> tuple[Program, list[Array], list[Number]] | None:
     """The loop that has filled the formula's arrays, by the number of their values, its arrays and numbers; None without one.
 
-    They are contiguous and of one shape; smaller arrays among its values are rows of ``unit`` elements.
+    They are contiguous and of one shape, or columns with a number for each row of it; smaller arrays among its values are rows of
+    ``unit`` elements.
     """
     values, results = formula.values, {step.result for step in formula.steps}
     if not any(use_formula(a) or is_half(a) for a in arrays.values()):
         return None
     used = sorted({a for step in formula.steps for a in step.arguments} - results)
     kinds = tuple([_kind(arrays.get(n, values[n])) for n in used])
+    columns = {n for n, x in arrays.items() if x.ndim == 2 and x.shape[1] == 1 < unit}
     key = (
         tuple([(s.function, tuple(s.arguments), s.result, values[s.result].dtype) for s in formula.steps]),
-        tuple(used), kinds, tuple([(n in arrays, _is_array(values[n])) for n in used]), tuple(arrays), unit > 1,
+        tuple(used), kinds, tuple([(n in arrays, _is_array(values[n])) for n in used]), tuple(arrays), unit > 1, *columns,
     )  # fmt: skip
     if key not in _programs:
         try:
-            _programs[key] = _program(formula, dict(zip(used, kinds, strict=True)), arrays)
+            _programs[key] = _program(formula, dict(zip(used, kinds, strict=True)), arrays, columns)
         except (NotPrintable, TypeError):
             _programs[key] = None
     found = _programs[key]
@@ -80,7 +92,9 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim > 0
 
 
-def _program(formula: Formula, kinds: dict[int, Any], arrays: Mapping[int, Array]) -> tuple[Program, list[int]]:
+def _program(
+    formula: Formula, kinds: dict[int, Any], arrays: Mapping[int, Array], columns: set[int]
+) -> tuple[Program, list[int]]:
     """The loop, and its arrays by number, in order."""
     values, names = formula.values, {}
     order: list[int] = []
@@ -91,7 +105,7 @@ def _program(formula: Formula, kinds: dict[int, Any], arrays: Mapping[int, Array
         if n in arrays or _is_array(values[n]):
             names[n] = f"x{len(order)}"
             order.append(n)
-            forms.append(ELEMENTS if n in arrays else ROW)
+            forms.append(COLUMN if n in columns else ELEMENTS if n in arrays else ROW)
         else:
             names[n], count = f"n{count}", count + 1
     types = dict(kinds)
