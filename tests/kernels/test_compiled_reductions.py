@@ -41,6 +41,32 @@ def test_reductions(both, threads, name, shape, dtype):
         np.testing.assert_allclose(found, expected, rtol=20 * TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int64", "int32", "int8", "uint8"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4999), (7, 3), (33, 65), (90, 20), (2, 3, 4, 51)])
+def test_integers_add_up_in_int64(both, threads, shape, dtype):
+    low, high = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    x = RNG.integers(low, high, shape, np.int64 if dtype == "bool" else dtype, endpoint=True).astype(dtype)
+    dims = [None, *range(x.ndim), (0, x.ndim - 1)]
+
+    def run():
+        a, strided = metagrad.from_numpy(x), metagrad.from_numpy(np.asfortranarray(x))
+        return [(v.sum(d), v.count_nonzero(d)) for v in (a, strided) for d in dims]
+
+    expected = [(x.sum(d, dtype=np.int64), np.count_nonzero(x, d)) for d in dims] * 2
+    for found in both(run):
+        for (total, count), (wanted, number) in zip(found, expected, strict=True):
+            assert total.dtype == count.dtype == metagrad.int64
+            np.testing.assert_array_equal(total.numpy(), wanted)
+            np.testing.assert_array_equal(count.numpy(), number)
+
+
+def test_nonzero_floats_are_counted(both):
+    x = RNG.standard_normal((9, 70)).astype(np.float32)
+    x[0, 3], x[1, 4], x[2, 5], x[3, 6:], x[4] = np.nan, np.inf, 1e-45, 0.0, -0.0
+    for found in both(lambda: metagrad.from_numpy(x).count_nonzero(1)):
+        assert found.tolist() == [70, 70, 70, 6, 0, 70, 70, 70, 70]
+
+
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("dims", [(0, 2), (0, 2, 3), (1, 3), (0, 3), (0, 1, 2), (3,), (1,), (0, 1, 2, 3)])
 def test_dimensions_apart(both, threads, dims, dtype):

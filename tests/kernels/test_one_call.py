@@ -92,6 +92,30 @@ def test_in_place_and_with_numbers():
     assert (a + 1j).dtype == metagrad.complex64
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int64", "uint8"])
+def test_bits(threads, dtype):
+    """With a number, too, which is of the tensor's dtype."""
+    x = RNG.integers(0, 2 if dtype == "bool" else 99, (5, 9)).astype(dtype)
+    number, by = dtype == "bool" or 5, 2
+    for given in (x, np.asfortranarray(x), x[:, ::2]):
+        a = metagrad.from_numpy(given)
+        np.testing.assert_array_equal((~a).numpy(), ~given)
+        for found, expected in [(a & number, given & number), (a | number, given | number), (a ^ a, given ^ given)]:
+            np.testing.assert_array_equal(found.numpy(), expected)
+            assert found.numpy().dtype == dtype
+        if dtype != "bool":
+            np.testing.assert_array_equal((a << by).numpy(), given << np.asarray(by, dtype))
+
+
+@pytest.mark.parametrize("first", range(0, 17, 3))
+def test_alone_from_any_place_in_a_line_of_the_cache(monkeypatch, first):
+    monkeypatch.setattr(tuning, "SPREAD_LEAST", 1 << 40)
+    x = np.ones(600, np.float32)
+    a = metagrad.from_numpy(x)[first : first + 500]
+    a.mul_(2.0).add_(a)
+    assert x.tolist() == [1.0] * first + [4.0] * 500 + [1.0] * (100 - first)
+
+
 @pytest.mark.parametrize("name", [*OPS, "sqrt", "exp", "abs"])
 def test_gradients_are_those_of_small_arrays(monkeypatch, name):
     x, y = RNG.random((2, 5, 9)) + 0.5

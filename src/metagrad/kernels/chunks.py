@@ -145,7 +145,7 @@ def spread(
     the first array.
     """
     size = parts[0].size if elements is None else elements
-    _perform(work_of(loop, parts, whole, numbers), len(parts[0]), size, parts[-1])
+    perform_parts(work_of(loop, parts, whole, numbers), len(parts[0]), size, parts[-1])
 
 
 def spread_several(loop: Callable[..., None], groups: Sequence[Group], numbers: Sequence[float], kind: str) -> None:
@@ -173,15 +173,18 @@ def perform_formula(
             for a, form in zip(arrays, program.forms, strict=True)
         ]
     size = arrays[-1].size
-    _perform(formulas.work_of(program, arrays, numbers, width), size // width if width else size, size, arrays[-1])
+    perform_parts(formulas.work_of(program, arrays, numbers, width), size // width if width else size, size, arrays[-1])
 
 
-def _perform(work: Work, rows: int, elements: int, target: Array) -> None:
-    """Parts begin where a line of the cache does: to write across two lines takes twice as long. target: what is written."""
+def perform_parts(work: Work, rows: int, elements: int, target: Array) -> None:
+    """Compiled work on rows of so many elements together, on all threads if it is worth them.
+
+    Parts begin where a line of the cache does: to write across two lines takes twice as long. target: what is written.
+    """
     parts = max(1, min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads()))
     itemsize, size = target.itemsize, target.size
     unit = tuning.ALIGNMENT // itemsize
-    if parts == 1 or rows != size or size < parts * unit * unit:
+    if rows != size or size < parts * unit * unit:
         perform(work, rows, parts)
     else:
         perform(work, rows, parts, unit, -place_of(target) % tuning.ALIGNMENT // itemsize % unit)

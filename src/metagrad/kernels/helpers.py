@@ -154,6 +154,7 @@ class Helpers:
     def __init__(self, count: int, name: str, begins: Callable[[], None] = lambda: None) -> None:
         self._lock = threading.Lock()
         self._memory = _lines((count + 1) * ROW)
+        self._perform = getattr(perform, "compiled", lambda: perform)()
         self._helpers = [_Helper(f"{name}-{i}", self._memory, i + 1, begins) for i in range(count)]
         for helper in self._helpers:
             helper.start()
@@ -189,17 +190,18 @@ class Helpers:
 
         unit, phase: parts begin at multiples of so many elements, counted from an element.
         """
-        address, data = work.address, work.data.buffer_info()[0]
-        if parts > 1 and self._lock.acquire(blocking=False):
+        (address, data), memory = work, self._memory
+        if parts > 1 and self._lock.acquire(False):
             try:
-                busy = self._helpers[: parts - 1]
+                busy = self._helpers if len(self._helpers) < parts else self._helpers[: parts - 1]
                 for helper in busy:
-                    helper.wake()
-                perform(self._memory, len(busy), address, data, size, parts, unit, phase)
+                    if memory[helper.asleep]:
+                        helper.wake()
+                self._perform(memory, len(busy), address, data.buffer_info()[0], size, parts, unit, phase)
             finally:
                 self._lock.release()
         else:
-            alone(address, data, size)
+            alone(address, data.buffer_info()[0], size, phase)
 
     def end(self) -> None:
         """End the threads, when they are done."""

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from metagrad.base.typing import Array, Number
-from metagrad.kernels import tuning
+from metagrad.kernels import reductions, tuning
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import masks as compiled
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.gathering import BITS, in_bits, of_its_dtype
+from metagrad.kernels.one_call import of_few
 
 
 class _Counted(NamedTuple):
@@ -113,3 +114,13 @@ def _by_blocks(loop: Callable[..., None], counted: _Counted, *arrays: Array) -> 
     if counted.stops[-1]:
         parts = [counted.blocks, counted.starts, counted.stops]
         spread(loop, parts, [counted.mask, *arrays], [tuning.MASK_BLOCK], elements=len(counted.mask))
+
+
+def how_many(x: Array, axis: tuple[int, ...]) -> Array:
+    """How many x are not 0, in int64.
+
+    >>> how_many(np.array([[3.0, 0.0], [0.0, 0.0]]), (1,)).tolist()
+    [1, 0]
+    """
+    are = of_few(np.not_equal, x, x.dtype.type(0)) if reductions.is_large(x) and x.dtype.kind != "b" else None
+    return reductions.sum(x != 0 if are is None else are, axis, False)

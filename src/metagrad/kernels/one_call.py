@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import re
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from metagrad.base.layouts import inverse
+from metagrad.base.layouts import inverse, place_of
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import map_chunks, perform_formula, rows_joined
+from metagrad.kernels.chunks import map_chunks, perform_formula, perform_parts, rows_joined
 from metagrad.kernels.compiled.choice import are_there_loops, use_formula
+from metagrad.kernels.compiled.entries import Work, bits_of
 from metagrad.kernels.compiled.expressions import CURVES
-from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, EXACT, ROW, of_ufunc
+from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, EXACT, ROW, loop_of, of_ufunc
 from metagrad.kernels.copying import chunks_of, copied_in_order
 from metagrad.kernels.quicker import quickest
 
@@ -27,14 +31,23 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
     [[2.0, 2.0], [2.0, 2.0]]
     """
     kind = inputs[0].dtype if inputs[0].__class__ is np.ndarray else None
-    if kind is None or kind.kind not in "fiu" or not all(a.__class__ is np.ndarray and a.dtype == kind for a in inputs):
+    if kind is None or kind.kind not in "fiu":
         return None
-    if kind.kind != "f" and ufunc.resolve_dtypes((*[kind] * len(inputs), None))[-1] != kind:
+    for a in inputs:
+        if a.__class__ is not np.ndarray or a.dtype != kind:
+            return None
+    if kind.kind != "f" and _result_of(ufunc, kind, len(inputs)) != kind:
         return None
     y = _memory_like(inputs) if memory is None else memory
     if not by_loop(ufunc, inputs, y):
         _by_numpy(ufunc, inputs, y)
     return y
+
+
+@functools.cache
+def _result_of(ufunc: np.ufunc, kind: np.dtype[Any], count: int) -> np.dtype[Any]:
+    """The dtype that a ufunc gives for so many operands of one dtype."""
+    return ufunc.resolve_dtypes((*[kind] * count, None))[-1]
 
 
 class Parted(np.ndarray[Any, Any]):
@@ -71,26 +84,31 @@ def is_nan(x: Array) -> Array:
     return np.isnan(x)
 
 
-def of_two(ufunc: np.ufunc, x: Array, y: Array | Number) -> Array | None:
-    """``ufunc(x, y)`` of a large array and one of its shape and dtype, or a number of its kind; None for others.
+def of_few(ufunc: np.ufunc, x: Array, *others: Array | Number) -> Array | None:
+    """``ufunc(x, *others)`` of a large array, and of others of its shape and dtype, or numbers of its kind; None if not of those.
 
-    >>> of_two(np.greater, np.ones(2), 0.5).tolist(), of_two(np.bitwise_or, np.ones(2, int), 2).tolist()
+    >>> of_few(np.greater, np.ones(2), 0.5).tolist(), of_few(np.bitwise_or, np.ones(2, int), 2).tolist()
     ([True, True], [3, 3])
     """
     if x.__class__ is not np.ndarray or x.dtype.kind not in "fiub":
         return None
-    fits = isinstance(y, (int, float) if x.dtype.kind == "f" else int) and (x.dtype.kind != "b" or isinstance(y, bool))
-    try:
-        other = np.asarray(y, x.dtype) if fits else y
-    except OverflowError:
-        return None
-    if other.__class__ is not np.ndarray or other.dtype != x.dtype or other.shape not in (x.shape, ()):
-        return None
-    found = np.empty_like(x, dtype=ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
-    if not by_loop(ufunc, (x, other), found):
-        if not all(a.flags.c_contiguous for a in (x, other)):
+    given = [x]
+    for y in others:
+        fits = isinstance(y, (int, float) if x.dtype.kind == "f" else int) and (
+            x.dtype.kind != "b" or isinstance(y, bool)
+        )
+        try:
+            other = np.asarray(y, x.dtype) if fits else np.asarray(y) if isinstance(y, np.generic) else y
+        except OverflowError:
             return None
-        _by_numpy(ufunc, (x, other), found)
+        if other.__class__ is not np.ndarray or other.dtype != x.dtype or other.shape not in (x.shape, ()):
+            return None
+        given.append(other)
+    found = np.empty_like(x, dtype=_result_of(ufunc, x.dtype, len(given)))
+    if not by_loop(ufunc, given, found):
+        if not all(a.flags.c_contiguous for a in given):
+            return None
+        _by_numpy(ufunc, given, found)
     return found
 
 
@@ -102,6 +120,8 @@ def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
         if not y.T.flags.c_contiguous:
             return False
         y, inputs = y.T, [a.T if a.ndim == y.ndim else a for a in inputs]
+    if _of_alike(ufunc, inputs, y):
+        return True
     forms, kinds, arrays, numbers, width, shape = [], [], [], [], 0, y.shape
     for a in inputs:
         form, columns = (ELEMENTS, 0) if a.shape == shape else _form(a, shape)
@@ -124,6 +144,49 @@ def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
         return False
     perform_formula(program, [*arrays, y.view(np.uint16) if y.dtype.char == "e" else y], numbers, width)
     return True
+
+
+_known: dict[Any, int] = {}  # the addresses of loops by what they do to arrays of which dtypes
+
+
+def _of_alike(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
+    """``by_loop`` of arrays of the result's shape, in order in memory, and of numbers, as most often: with little to be asked."""
+    values: list[int] = []
+    shape, size, numbers, places, kinds = y.shape, y.size, [], [], ""
+    for a in (*inputs, y):
+        kinds += a.dtype.char
+        if a.shape == shape:
+            flags = a.flags
+            if not flags.c_contiguous or not flags.aligned:
+                return False
+            place = place_of(a)
+            places.append(place)
+            values += (place, size)
+        elif a.ndim or kinds[-1] not in "fd":
+            return False
+        else:
+            kinds += "n"
+            numbers.append(bits_of(a.item()))
+    same = None
+    if len(set(places)) < len(places):
+        if len(set(kinds) - {"n"}) > 1:
+            return False
+        same = tuple(map(places.index, places))
+    address = _known.get((ufunc, kinds, same))
+    if address is None:
+        address = _address(ufunc, kinds, same or tuple(range(len(places))))
+        if not address:
+            return False
+        _known[ufunc, kinds, same] = address
+    perform_parts(Work(address, array("q", values + numbers)), size, size, y)
+    return True
+
+
+def _address(ufunc: np.ufunc, kinds: str, same: tuple[int, ...]) -> int:
+    """Where the loop for operands of these dtypes is, "n" after that of a number, the last one the result's; 0 without one."""
+    *operands, out = re.findall("[^n]n?", kinds)
+    program = of_ufunc(ufunc, tuple([k[1:] or ELEMENTS for k in operands]), tuple([k[0] for k in operands]), out)
+    return 0 if program is None else loop_of(program, same)
 
 
 def _takes_loop(x: Array, y: Array) -> bool:
@@ -155,7 +218,7 @@ def _form(a: Array, shape: tuple[int, ...]) -> tuple[str | None, int]:
 def _memory_like(inputs: Sequence[Array]) -> Array:
     """Memory for a result, in the order in memory that PyTorch gives it."""
     first = inputs[0]
-    if len(inputs) == 1 or all(a.shape == first.shape for a in inputs):
+    if first.ndim and all(a.shape == first.shape or not a.ndim for a in inputs):
         shape = first.shape
     else:
         shape = np.broadcast_shapes(*[a.shape for a in inputs])

@@ -21,12 +21,12 @@ from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, spread, threads_worth
 from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
-from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.choice import use_compiled, use_formula
 from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.copying import converts, copied
 from metagrad.kernels.threads import get_num_threads
 
-_SINGLE = np.dtype(np.float32)
+_SINGLE, _LONG = np.dtype(np.float32), np.dtype(np.int64)
 # Loops over rows and over columns, which compiling leaves as they are here.
 _ROW_SUMS, _COLUMN_SUMS = compiled.row_sums, compiled.column_sums
 _ROW_PRODUCTS, _COLUMN_PRODUCTS = compiled.row_products, compiled.column_products
@@ -72,22 +72,24 @@ def _by_loop(
     rows: Callable[..., None],
     columns: Callable[..., None] | None = None,
     others: Sequence[Array] = (),
+    dtype: np.dtype[Any] | None = None,
 ) -> Array | None:
     """``fold`` by a compiled loop over rows (N, M), or one over columns (O, N, M), where there is one for x; else None.
 
     A few parts for each thread, which ``join`` folds where they are parts of one row or column. others: arrays that broadcast to
-    the result, of which a loop gets an element for each row (N), or column (O, M).
+    the result, of which a loop gets an element for each row (N), or column (O, M). dtype: the result's; without it, it is x's,
+    and there are loops for floats alone.
     """
-    if not use_compiled(x, tuning.REDUCTION_LARGE):
+    if not (use_compiled if dtype is None else use_formula)(x, tuning.REDUCTION_LARGE):
         return None
     if len(axis) == x.ndim and x.flags.c_contiguous and not others:
-        return _by_parts(x.reshape(1, -1, 1), join, rows, []).reshape(_kept(x, axis))
+        return _by_parts(x.reshape(1, -1, 1), join, rows, [], dtype).reshape(_kept(x, axis))
     if x.T.flags.c_contiguous and not x.flags.c_contiguous:
-        found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns, [a.T for a in others])
+        found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns, [a.T for a in others], dtype)
         return None if found is None else found.T
     last = _last_run(axis)
     if len(last) < len(axis) and x.flags.c_contiguous:
-        found = _by_loop(x, last, join, rows, columns, others)
+        found = _by_loop(x, last, join, rows, columns, others, dtype)
         return None if found is None else join.reduce(found, axis=axis[: -len(last)], keepdims=True)
     extents = _extents(x, axis) if x.flags.c_contiguous else None
     if extents is None or 1 < extents[2] < tuning.REDUCTION_COLUMNS or (extents[2] > 1 and columns is None):
@@ -97,25 +99,30 @@ def _by_loop(
         return None
     shape = _kept(x, axis)
     beside = [np.broadcast_to(a, shape).reshape(extents[0], extents[2]).astype(x.dtype) for a in others]  # copies
-    return _by_parts(x.reshape(extents), join, rows if extents[2] == 1 else columns, beside).reshape(shape)
+    return _by_parts(x.reshape(extents), join, rows if extents[2] == 1 else columns, beside, dtype).reshape(shape)
 
 
-def _by_parts(x: Array, join: np.ufunc, loop: Callable[..., None] | None, beside: list[Array]) -> Array:
+def _by_parts(
+    x: Array, join: np.ufunc, loop: Callable[..., None] | None, beside: list[Array], dtype: np.dtype[Any] | None
+) -> Array:
     """A loop's (O, M) of x (O, N, M), with others (O, M) beside; in parts of N where O has too few for all threads."""
     assert loop is not None
     outer, n, inner = x.shape
     count, height = _pieces(outer, n, inner)
-    parts = np.empty((outer * count, inner), x.dtype)
-    arrays = [x[:, : count * height].reshape(outer * count, height, inner)]
-    arrays += [np.repeat(a, count, axis=0) if count > 1 else a for a in beside]
+    last = (inner,) if inner > 1 else ()
+    parts = np.empty((outer * count, *last), dtype or x.dtype)
+    whole = x if count * height == n else x[:, : count * height]
+    arrays = [whole.reshape(outer * count, height, *last)]
+    for a in beside:
+        each = np.repeat(a, count, axis=0) if count > 1 else a
+        arrays.append(each if inner > 1 else each[:, 0])
     arrays.append(parts)
-    if inner == 1:
-        arrays = [a[..., 0] for a in arrays]
     spread(loop, arrays, numbers=[tuning.REDUCTION_STRIP] if loop in _BY_STRIPS else ())
     if count > 1:
-        parts = join.reduce(parts.reshape(outer, count, inner), axis=1)
+        parts = join.reduce(parts.reshape(outer, count, *last), axis=1)
+    parts = parts.reshape(outer, inner)
     if count * height < n:
-        parts = join(parts, _by_parts(x[:, count * height :], join, loop, beside))
+        parts = join(parts, _by_parts(x[:, count * height :], join, loop, beside, dtype))
     return parts
 
 
@@ -302,7 +309,7 @@ def _are_few(x: Array, outer: int, n: int, inner: int) -> bool:
 
 
 def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    """Σ x."""
+    """Σ x; of bools, how many are True."""
     if not is_large(x):
         return x.sum(axis=axis, keepdims=keepdims)
     extents = _extents(x, axis) if len(axis) < x.ndim else None
@@ -310,9 +317,15 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
         from metagrad.kernels.few import sum_of_few
 
         return dropped(sum_of_few(x.reshape(extents)).reshape(_kept(x, axis)), axis, keepdims)
-    found = _by_loop(x, axis, np.add, _ROW_SUMS, _COLUMN_SUMS)
+    whole = x.view(np.int8) if x.dtype.kind == "b" else x
+    found = _by_loop(whole, axis, np.add, _ROW_SUMS, _COLUMN_SUMS, dtype=_LONG if whole.dtype.char in "bl" else None)
     found = _by_blas(x, axis) if found is None else found
     return dropped(fold(x, axis, _sum, np.add, once=tuning.PASS_COST) if found is None else found, axis, keepdims)
+
+
+def counts(x: object) -> bool:
+    """Whether ``sum`` counts which bools are True with less ado than what adds them up as integers."""
+    return is_large(x) and x.dtype.kind == "b"
 
 
 def sum_of_halves(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:

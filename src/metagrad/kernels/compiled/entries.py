@@ -45,17 +45,19 @@ def work_of(
     loop: Callable[..., None], parts: Sequence[Array], whole: Sequence[Array] = (), numbers: Sequence[Any] = ()
 ) -> Work:
     """The work of ``loop(*parts, *whole, *numbers)``: contiguous arrays, of which parts are to be cut; floats and ints."""
-    arrays, values, places, kinds, are_ints = (*parts, *whole), [], [], [], []
+    values: list[Any] = []
+    arrays, places, kinds, are_ints = (*parts, *whole), [], [], []
     for a in arrays:
         place, shape = place_of(a), a.shape
         places.append(place)
-        values.append(place)
-        values += shape
+        values += (place, *shape)
         kinds.append((a.dtype.char, len(shape)))
     for n in numbers:
         are_ints.append(isinstance(n, int))
         values.append(n if are_ints[-1] else bits_of(n))
-    same = same_places(arrays, places, [True] * len(parts) + [False] * len(whole))
+    same = tuple(range(len(places)))
+    if len(set(places)) < len(places):  # as of what is done in place
+        same = same_places(arrays, places, [True] * len(parts) + [False] * len(whole))
     key = (loop, len(parts), tuple(kinds), tuple(are_ints), same)
     return Work(address_of(key, _compiled, _addresses), array("q", values))
 
@@ -64,8 +66,12 @@ def same_places(arrays: Sequence[Array], places: Sequence[int], uses: Sequence[A
     """Of each array, which is the first one of its place, shape, dtype and use."""
     if len(set(places)) == len(places):  # as for nearly all
         return tuple(range(len(places)))
-    if all(a is arrays[places.index(place)] for a, place in zip(arrays, places, strict=True)) and len(set(uses)) == 1:
-        return tuple(map(places.index, places))  # as of what is done in place
+    first = tuple(map(places.index, places))
+    for i, f in enumerate(first):
+        if i != f and (arrays[i] is not arrays[f] or uses[i] != uses[f]):
+            break
+    else:  # as of what is done in place
+        return first
     seen = [(place, a.shape, a.dtype.char, use) for a, place, use in zip(arrays, places, uses, strict=True)]
     return tuple([seen.index(s) for s in seen])
 

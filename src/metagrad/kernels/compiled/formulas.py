@@ -66,8 +66,12 @@ def work_of(program: Program, arrays: Sequence[Array], numbers: Sequence[Number]
             values += (place, a.size // width, width) if form == ELEMENTS else (place, a.size, 1)
     if numbers:
         values += map(bits_of, numbers)
-    same = same_places(arrays, places, program.forms)
-    return Work(address_of((program, same), _compiled, _addresses), array("q", values))
+    return Work(loop_of(program, same_places(arrays, places, program.forms)), array("q", values))
+
+
+def loop_of(program: Program, same: tuple[int, ...]) -> int:
+    """The address of a program's loop; ``same``: of each array the first one in its place."""
+    return address_of((program, same), _compiled, _addresses)
 
 
 _addresses: dict[Any, int] = {}

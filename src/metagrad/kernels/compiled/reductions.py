@@ -19,6 +19,16 @@ def sum_of(x: Array) -> Array:
 
 
 @native_sums
+def _sum_of_both(x: Array, y: Array, zero: Array) -> Array:
+    """Σⱼ (xⱼ + yⱼ): two places of memory are read at once, which takes less time than one after the other."""
+    left = right = zero
+    for j in range(len(x)):
+        left += x[j]
+        right += y[j]
+    return left + right
+
+
+@native_sums
 def product_of(x: Array, y: Array) -> Array:
     """Σⱼ xⱼ yⱼ."""
     total = x.dtype.type(0)
@@ -48,10 +58,15 @@ def _product(x: Array) -> Array:
 @native
 def row_sums(x: Array, y: Array, strip: int) -> None:
     """yᵢ = Σⱼ xᵢⱼ of rows x (N, M)."""
+    half, zero = x.shape[1] // 2, y.dtype.type(0)
     for i in range(len(x)):
-        y[i] = 0
-        for start in range(0, x.shape[1], strip):
-            y[i] += sum_of(x[i, start : start + strip])
+        row = x[i]
+        y[i] = zero
+        if 2 * half < len(row):
+            y[i] += row[2 * half]
+        for start in range(0, half, strip):
+            stop = min(start + strip, half)
+            y[i] += _sum_of_both(row[start:stop], row[half + start : half + stop], zero)
 
 
 @native

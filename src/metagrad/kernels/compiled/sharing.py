@@ -63,9 +63,11 @@ def perform(
 
 
 @native
-def alone(function: int, data: int, size: int) -> None:
-    """``function(data, 0, size)``."""
-    call(function, data, 0, size)
+def alone(function: int, data: int, size: int, phase: int) -> None:
+    """``function(data, 0, size)``; what comes before element ``phase`` by itself."""
+    if phase > 0:
+        call(function, data, 0, phase)
+    call(function, data, phase, size)
 
 
 @native

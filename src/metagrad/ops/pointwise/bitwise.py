@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.variable import unwrap, wrap
+from metagrad.autograd.variable import unwrap
 from metagrad.base.typing import Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import lacking, unsupported
@@ -83,7 +83,7 @@ def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
             f"{lacking('bitwise_not_cpu', input.dtype)}: ~ (operator.invert) is only implemented on integer and Boolean-type "
             "tensors"
         )
-    return wrap(np.invert(input.array))
+    return applied(np.invert, input.array)
 
 
 @takes_out

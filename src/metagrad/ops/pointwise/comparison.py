@@ -18,7 +18,7 @@ from metagrad.base import dtypes
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
-from metagrad.kernels.one_call import is_nan, of_two
+from metagrad.kernels.one_call import is_nan, of_few
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_flat_out, takes_out_by
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
@@ -144,8 +144,8 @@ def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
     tensor([2., 2.], dtype=metagrad.float64)
     """
     first = arrays[0]
-    if len(arrays) == 2 and isinstance(ufunc, np.ufunc) and np.size(first) >= tuning.POINTWISE_LARGE:
-        in_parts = of_two(ufunc, *arrays)
+    if len(arrays) <= 2 and isinstance(ufunc, np.ufunc) and np.size(first) >= tuning.POINTWISE_LARGE:
+        in_parts = of_few(ufunc, *arrays)
         if in_parts is not None:
             return wrap(in_parts)
     try:

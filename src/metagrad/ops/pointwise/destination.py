@@ -78,7 +78,7 @@ def destination(node: Function, inputs: Sequence[object]) -> Array | None:
         if a is x:
             is_input = True
         elif isinstance(a, np.ndarray) and (
-            np.may_share_memory(a, x) or a.shape != x.shape and not _have_shape(x.shape, [a])
+            np.may_share_memory(a, x) or a.ndim and a.shape != x.shape and not _have_shape(x.shape, [a])
         ):
             return None
     return x if is_input else None

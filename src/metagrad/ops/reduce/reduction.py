@@ -15,6 +15,7 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
+from metagrad.kernels.masks import how_many
 from metagrad.ops.arguments import asks_for_tensors, axes, given, shape_of, takes_out, takes_out_by
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.out import in_its_dtype, of_truth_values
@@ -35,7 +36,7 @@ class Sum(Function):
         if x.size < tuning.REDUCTION_LARGE:
             y = x.sum(axis=axis, keepdims=keepdim, dtype=x.dtype)  # NumPy would widen narrow integers
             return y if y.ndim < 2 else in_order(y)
-        return as_array(reductions.sum(x, axis, keepdim)).astype(x.dtype, copy=False)
+        return as_array(reductions.sum(x, axis, keepdim)).astype(int if x.dtype.kind == "b" else x.dtype, copy=False)
 
     def backward(self, grad: Array) -> Array:
         return spread(grad, self.shape_in, self.axis)
@@ -51,19 +52,19 @@ def sum(
     >>> metagrad.sum(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     tensor([3., 7.])
     """
-    return Sum.apply(accumulated(input, dtype), axis=axes(dim, input.array.ndim), keepdim=keepdim)
+    return Sum.apply(accumulated(input, dtype, reductions.counts), axis=axes(dim, input.array.ndim), keepdim=keepdim)
 
 
-def accumulated(input: Tensor, dtype: DTypeLike) -> Tensor:
-    """The input in the dtype that sums are made in: a given one, or int64 for integers and bools.
+def accumulated(input: Tensor, dtype: DTypeLike, stays: Callable[[Array], bool] | None = None) -> Tensor:
+    """The input in the dtype that sums are made in: a given one, or int64 for integers and for bools that do not stay as they are.
 
     >>> import metagrad
     >>> accumulated(metagrad.tensor([True, False]), None)
     tensor([1, 0])
     """
-    if dtype is not None:
-        return cast_to(input, dtypes.of(dtype))
-    return cast_to(input, dtypes.int64) if input.array.dtype.kind in "biu" else input
+    if dtype is None and (input.array.dtype.kind not in "biu" or stays is not None and stays(input.array)):
+        return input
+    return cast_to(input, dtypes.int64 if dtype is None else dtypes.of(dtype))
 
 
 class Mean(Function):
@@ -168,8 +169,7 @@ def count_nonzero(input: Tensor, dim: Dims = None, *more: int) -> Tensor:
     >>> metagrad.count_nonzero(metagrad.tensor([[1, 2], [0, 3]]), dim=0)
     tensor([1, 2])
     """
-    dims: Any = (dim, *more) if more else dim
-    return wrap(in_order((input.array != 0).sum(axis=axes(dims, input.array.ndim))))
+    return wrap(in_order(how_many(input.array, axes(cast("Any", (dim, *more)) if more else dim, input.array.ndim))))
 
 
 def sum_to_size(input: Tensor, *size: int | Sequence[int], **named: Sequence[int]) -> Tensor:
