@@ -7,6 +7,7 @@ import metagrad
 from metagrad.kernels import copying, tuning
 from metagrad.kernels.compiled.reversal import copy_blocks
 from metagrad.kernels.halves import by_singles, narrow, widen
+from metagrad.ops.operands import NumberOfHalves
 
 pytest.importorskip("numba")
 import ml_dtypes
@@ -73,6 +74,36 @@ def test_arithmetic_of_halves_by_singles(ufunc):
             found = np.empty_like(expected)
             by_singles(ufunc)(x, other, out=found)
             np.testing.assert_array_equal(found, expected)
+
+
+def test_products_of_halves_are_sums_in_float32_rounded_once():
+    for shapes in (((70, 90), (90, 60)), ((3, 40, 50), (50, 20)), ((3, 40, 50), (3, 50, 20)), ((90, 70), (60, 90))):
+        x, y = (RNG.standard_normal(s).astype(np.float16) for s in shapes)
+        if shapes[0] == (90, 70):
+            x, y = x.T, y.T
+        exact = (x.astype(np.float64) @ y.astype(np.float64)).astype(np.float16)
+        found = metagrad.from_numpy(x) @ metagrad.from_numpy(y)
+        assert found.dtype == metagrad.float16
+        np.testing.assert_allclose(found.numpy(), exact, rtol=1e-3, atol=2e-3)
+    large = metagrad.full((64, 64), 300.0).half()
+    assert (large @ large).isinf().all()
+
+
+@pytest.mark.parametrize("ufunc", [np.floor, np.ceil, np.rint, np.trunc, np.multiply, np.divide])
+def test_rounding_of_halves_and_factors_that_are_none(ufunc):
+    x = RNG.permutation(np.arange(1 << 16, dtype=np.uint16).view(np.float16))
+    factors = [NumberOfHalves(1e-3), NumberOfHalves(70_000.0)] if ufunc.nin == 2 else [None]
+    with np.errstate(all="ignore"):
+        for factor in factors:
+            expected = ufunc(x, factor) if factor is not None else ufunc(x)
+            found = np.empty_like(x)
+            by_singles(ufunc)(x, *([] if factor is None else [factor]), out=found)
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_repeated_gradient_becomes_halves_as_one_number():
+    found = copying.as_type(np.broadcast_to(np.float32(3e-7), (5, 7)), np.dtype(np.float16))
+    assert found.strides == (0, 0) and (found == np.float16(3e-7)).all() and found.dtype == np.float16
 
 
 def test_large_halves_are_computed_with_by_their_bits():

@@ -63,7 +63,9 @@ def converted(x: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def as_type(x: Array, dtype: np.dtype[Any]) -> Array:
-    """``x.astype(dtype)``; halves by their bits."""
+    """``x.astype(dtype)``; halves by their bits, and of one number that is repeated this number alone."""
+    if x.__class__ is np.ndarray and x.ndim and x.size and not any(x.strides):
+        return np.broadcast_to(x[(0,) * x.ndim].astype(dtype), x.shape)
     return copied(x, dtype) if converts(x, dtype) else x.astype(dtype)
 
 

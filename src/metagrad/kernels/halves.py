@@ -72,8 +72,8 @@ BY_BITS: dict[Any, Callable[[Array, Array], None]] = {np.dtype(np.float16): wide
 
 # What NumPy, too, computes in float32, and rounds once, if at all.
 _ROUNDED_ONCE = frozenset(
-    "add subtract multiply divide maximum minimum clip sqrt square reciprocal equal not_equal less less_equal greater "
-    "greater_equal".split()
+    "add subtract multiply divide maximum minimum clip sqrt square reciprocal floor ceil rint trunc equal not_equal less "
+    "less_equal greater greater_equal".split()
 )
 
 
@@ -92,8 +92,10 @@ def by_singles(ufunc: Callable[..., Any]) -> Callable[..., Any]:
         if not all(_is_half(a, out) for a in operands) or not out.flags.c_contiguous:
             ufunc(*operands, out=out)
             return
-        flat: list[Any]
-        flat, result = [a.reshape(-1) if np.ndim(a) else np.float32(np.float16(a)) for a in operands], out.reshape(-1)
+        flat: list[Any] = [
+            a.reshape(-1) if np.ndim(a) else np.float32(a if _is_exact(a, ufunc) else np.float16(a)) for a in operands
+        ]
+        result = out.reshape(-1)
         for block in cut(len(result), tuning.WIDENED_BLOCK):
             singles = [a if not a.ndim else _widened(a[block]) for a in flat]
             if out.dtype == bool:
@@ -108,7 +110,14 @@ def _is_half(a: Any, out: Array) -> bool:
     """Whether an operand is an array of halves like the result, in order in memory, or a number that becomes a half."""
     if a.__class__ is np.ndarray and a.ndim:
         return a.dtype == np.float16 and a.shape == out.shape and bool(a.flags.c_contiguous)
-    return a.__class__ in (int, float, np.float16) or (a.__class__ is np.ndarray and a.dtype == np.float16)
+    if isinstance(a, np.generic):
+        return a.__class__ is np.float16
+    return isinstance(a, (int, float)) or (a.__class__ is np.ndarray and a.dtype == np.float16)
+
+
+def _is_exact(a: Any, ufunc: np.ufunc) -> bool:
+    """Whether a number is one of ``ops.operands.NumberOfHalves``, which is not rounded where it is a factor."""
+    return isinstance(a, float) and a.__class__ is not float and ufunc in (np.multiply, np.divide)
 
 
 def _widened(x: Array) -> Array:

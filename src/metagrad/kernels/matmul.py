@@ -47,14 +47,30 @@ def product(a: Array, b: Array, bias: Array | None = None) -> Array:
     """
     if a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.ndim == b.ndim == 2:
         work = a.size * b.shape[1]
+        if work >= tuning.HALVES_WORTH and a.dtype.char == "e" and a.dtype == b.dtype:
+            return _product_of_halves(a, b, bias)
         if tuning.TILES_WORTH <= work <= tuning.TILES_MOST and _takes_tiles(a, b, bias):
             return product_by_tiles(a, b, bias)
         z = _product_by_blas(a, b, work)
     else:
+        if a.__class__ is np.ndarray and a.dtype.char == "e" and a.dtype == b.dtype and a.ndim > 1 < b.ndim:
+            return _product_of_halves(a, b, bias)
         z = _products_of_many(a, b) if a.__class__ is np.ndarray else _on_gpu(a, b)
         if z is None:
             z = np.matmul(a, b)
             z = z if z.ndim < 4 else in_order(z)
+    if bias is not None:
+        z += bias
+    return z
+
+
+def _product_of_halves(a: Array, b: Array, bias: Array | None) -> Array:
+    """The same of halves: in float32, as which NumPy, too, adds up, but by BLAS."""
+    from metagrad.kernels.copying import as_type
+
+    a, b = (as_type(x, np.dtype(np.float32)) for x in (a, b))
+    with np.errstate(over="ignore"):
+        z = as_type(product(a, b), np.dtype(np.float16))
     if bias is not None:
         z += bias
     return z
