@@ -53,6 +53,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``column_norms.py``        batch norm of rows, a mean for each column
 ``matmul.py``              products of matrices on several threads
 ``attention.py``           scaled dot-product attention, block by block
+``attention_loops.py``     the same by compiled loops
 ``windows.py``             windows that slide along an axis
 ``convolution.py``         convolution as products over tiles of im2col
 ``convolution_tiles.py``   how one convolution is cut into tiles

@@ -3,7 +3,8 @@
 The scores of all heads, L x S each, are never there at once. A block is a few sequences and heads, or some rows of one head,
 whose scores stay in the cache from their product to the product with the values. What is kept for the gradient is one number
 for each row, ln Σ e^score: with it the backward pass computes a block's probabilities again (Dao et al. 2022). Dropout's
-zeros are drawn again too, from one seed for each block, unless they were drawn before, for all scores at once.
+zeros are drawn again too, from one seed for each block, unless they were drawn before, for all scores at once. With Numba, large
+inputs take the loops of ``attention_loops.py``, which give the same.
 
 Letters: q (N, H, L, E), k (N, H, S, E), v (N, H, S, V), y (N, H, L, V); sequences, heads, queries, keys. Any strides will do.
 """
@@ -19,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metagrad.base.typing import Array, DTypeLike
-from metagrad.kernels import tuning
+from metagrad.kernels import attention_loops, tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.quicker import exponential
 from metagrad.kernels.threads import get_num_threads
@@ -119,6 +120,9 @@ def forward(q: Array, k: Array, v: Array, settings: Settings) -> tuple[Array, Ar
     shape = (*q.shape[:3], k.shape[2])
     y = np.empty_like(q, shape=(*q.shape[:3], v.shape[3])) if q.flags.c_contiguous else _like(q, v.shape[3])
     totals = np.zeros((*q.shape[:3], 1), q.dtype)
+    if attention_loops.serve(q, k, v, settings):
+        attention_loops.attend([q, k, v, y], totals, settings, _block_extents(shape), False)
+        return y, totals
 
     def work(group: list[Block]) -> None:
         for b in group:
@@ -151,6 +155,10 @@ def backward(
     """∂L/∂q, ∂L/∂k and ∂L/∂v for ∂L/∂y. With p the probabilities, ∂L/∂score = p · (∂L/∂p − Σ ∂L/∂y y)."""
     shape = (*q.shape[:3], k.shape[2])
     grad_q, grad_k, grad_v = _like(q, q.shape[3]), _like(k, k.shape[3]), _like(v, v.shape[3])
+    if attention_loops.serve(q, k, v, settings):
+        arrays = [q, k, v, y, grad, grad_q, grad_k, grad_v]
+        attention_loops.attend(arrays, totals, settings, _block_extents(shape), True)
+        return grad_q, grad_k, grad_v
     scale = np.asarray(settings.scale, q.dtype)
 
     def work(group: list[Block]) -> None:

@@ -326,6 +326,11 @@ ATTENTION_BLOCK = 1 << 17
 ATTENTION_QUERIES = 16
 # Multiplications that outweigh the handing over: fewer than elsewhere, as each score also takes an exponential.
 ATTENTION_WORTH_THREADS = 1 << 20
+# Queries whose scores compiled loops have at hand; queries of a head at least, and multiplications of all, that outweigh putting
+# keys and values in order for them.
+ATTENTION_LOOP_QUERIES = 64
+ATTENTION_LOOP_LEAST = 16
+ATTENTION_LOOP_WORTH = 1 << 20
 
 # ------------------------------------------------ recurrent layers
 

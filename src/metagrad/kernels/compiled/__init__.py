@@ -24,6 +24,7 @@ infinity are what they are in NumPy.
 ``remainders.py``       fmod, hypot and their kind, for formulas
 ``products.py``         tiles of products of matrices, for use in loops
 ``matrix_products.py``  whole products of matrices on those tiles
+``attention.py``        attention and its gradients, a few queries at a time
 ``convolution.py``      convolutions of stride 1 without columns
 ``depthwise.py``        convolutions of each channel by itself
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU

@@ -19,7 +19,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled.atomic import carray, pointer
 from metagrad.kernels.compiled.compiler import Native, native
-from metagrad.kernels.compiled.products import add_columns, register_bytes
+from metagrad.kernels.compiled.products import FIRST, add_columns, register_bytes
 
 _DEPTH, _PANELS = tuning.PRODUCT_DEPTH, tuning.PRODUCT_PANELS
 
@@ -27,8 +27,8 @@ _DEPTH, _PANELS = tuning.PRODUCT_DEPTH, tuning.PRODUCT_PANELS
 @native
 def multiply(x: Array, w: Array, bias: Array, out: Array, width: int) -> None:
     """out (B, C) = x w + bias for x (B, K), w (K, C), bias (C); ``width``: columns of a panel."""
-    _begin(out, bias, 0, out.shape[1])
-    add(x, w, out, 0, out.shape[1], width)
+    _begin(out, bias, FIRST, out.shape[1])
+    add(x, w, out, FIRST, out.shape[1], width)
 
 
 @native
@@ -70,10 +70,10 @@ def share_of_many(
         out[n] = 0
         if right_along == out.itemsize:  # said by the array's type: then rows of a panel are copied as a whole
             of_rows = carray(pointer(rights[n]), (depth, right_down // out.itemsize), out.dtype)
-            add(x, of_rows, out[n], 0, columns, width)
+            add(x, of_rows, out[n], FIRST, columns, width)
         else:
             w = as_strided(carray(pointer(rights[n]), (1, 1), out.dtype), (depth, columns), (right_down, right_along))
-            add(x, w, out[n], 0, columns, width)
+            add(x, w, out[n], FIRST, columns, width)
 
 
 @native
@@ -98,20 +98,20 @@ def add(x: Array, w: Array, out: Array, start: int, stop: int, width: int) -> No
         last = min(first + _DEPTH, depth)
         for begin in range(start, stop, _PANELS * width):
             count = min(_PANELS, (stop - begin + width - 1) // width)
-            _fill(panels[:count], w, first, last, begin, stop)
+            fill_panels(panels[:count], w, first, last, begin, stop)
             for p in range(count):
                 j = begin + p * width
                 if j < whole:
                     add_columns(x, None, None, first, last, panels[p], None, out, j)
                 else:
-                    add_columns(x, None, None, first, last, panels[p], None, rest, 0)
+                    add_columns(x, None, None, first, last, panels[p], None, rest, FIRST)
     for b in range(len(rest)):
         for j in range(whole, stop):
             out[b, j] += rest[b, j - whole]
 
 
 @native
-def _fill(panels: Array, w: Array, first: int, last: int, begin: int, stop: int) -> None:
+def fill_panels(panels: Array, w: Array, first: int, last: int, begin: int, stop: int) -> None:
     """Rows first to last of w (K, C), in columns from ``begin`` on, into panels (P, K, W), and zeros beyond column ``stop``.
 
     A row goes into all panels at once: so memory is read in order, which is how it is read ahead of its use.

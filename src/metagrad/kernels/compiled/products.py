@@ -200,9 +200,10 @@ def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, 
     return context.get_dummy_value()
 
 
-_tile_of_8, _tile_of_4, _tile_of_2, _tile_of_1 = (Tile(count) for count in (8, 4, 2, 1))
+tile_of_8, _tile_of_4, _tile_of_2, _tile_of_1 = (Tile(count) for count in (8, 4, 2, 1))
 _narrow_tile_of_8, _narrow_tile_of_4, _narrow_tile_of_1 = (Tile(count, 1) for count in (8, 4, 1))
 _DEPTH = tuning.PRODUCT_DEPTH
+FIRST: Any = np.int64(0)  # of a literal 0 among the arguments, Numba would compile a function once more
 
 
 @native
@@ -216,7 +217,7 @@ def add_product(x: Array, u: Array, out: Array) -> None:
     if whole < len(u):
         rest = np.zeros((len(x), width), out.dtype)
         for first in range(0, depth, _DEPTH):
-            add_columns(x, None, None, first, min(first + _DEPTH, depth), u[whole, first:], None, rest, 0)
+            add_columns(x, None, None, first, min(first + _DEPTH, depth), u[whole, first:], None, rest, FIRST)
         for b in range(len(x)):
             for j in range(whole * width, out.shape[1]):
                 out[b, j] += rest[b, j - whole * width]
@@ -237,7 +238,7 @@ def add_columns(
     """What a tile adds, for all rows of out (B, C)."""
     i, count = 0, len(out)
     while i + 8 <= count:
-        _tile_of_8(x, rows, steps, i, first, last, panel, depths, out, j)
+        tile_of_8(x, rows, steps, i, first, last, panel, depths, out, j)
         i += 8
     while i + 4 <= count:
         _tile_of_4(x, rows, steps, i, first, last, panel, depths, out, j)
