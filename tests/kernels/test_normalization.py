@@ -134,6 +134,25 @@ def test_norms_of_rows(in_one_op, both, name, shape, affine, dtype):
         agree(*both(run), dtype)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.8, 1.5, 30.0, 1e5])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", [(300, 600), (5000, 33)])
+def test_layer_norm_of_many_numbers_loses_no_digits(both, threads, shape, affine, shift):
+    rng = np.random.default_rng(0)
+    x, g, w, b = (rng.standard_normal(s).astype(np.float32) for s in (shape, shape, shape[1], shape[1]))
+    x[: shape[0] // 3] += np.float32(shift)  # some chunks of rows lie about 0, and others do not
+    weights = (w, b) if affine else (None, None)
+
+    def run(*dtype):
+        arrays = [None if v is None else v.astype(*dtype) if dtype else v for v in (x, g, *weights)]
+        return with_gradients(metagrad, lambda lib, x, w, b: lib.nn.functional.layer_norm(x, shape[1:], w, b), *arrays)
+
+    expected = run(np.float64)
+    for found in both(run):
+        for here, there in zip(found, expected, strict=True):
+            assert np.abs(here - there).max() <= 3e-6 * np.abs(there).max()
+
+
 def test_a_root_mean_square_by_hand(both):
     def run():
         return F.rms_norm(metagrad.tensor([[3.0, 4.0], [0.0, 0.0]]), (2,), eps=0.0).tolist()
