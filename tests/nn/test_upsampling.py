@@ -1,6 +1,7 @@
 """Layers that change the size of images or rearrange their elements, against PyTorch over a sweep of settings."""
 
 import itertools
+import math
 import sys
 
 import numpy as np
@@ -10,7 +11,7 @@ import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.nn import functional as F
-from metagrad.nn.functional import grid_sampling
+from metagrad.nn.functional import grid_sampling, interpolation_taps
 
 EXTENTS = (5, 7, 4)
 MODES = {1: ["nearest", "nearest-exact", "linear", "area"], 2: ["nearest", "nearest-exact", "bilinear", "bicubic", "area"],
@@ -32,11 +33,16 @@ def same(torch, function, inputs, rtol=1e-9):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("matrix", [0, 256])
+@pytest.mark.parametrize("block", [0, 3, 64])  # 0: without a matrix
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("axes", [1, 2, 3])
-def test_interpolation_equals_pytorch(torch, monkeypatch, axes, dtype, matrix):
-    monkeypatch.setattr(sys.modules["metagrad.nn.functional.interpolate"], "_MATRIX", matrix)
+def test_interpolation_equals_pytorch(torch, monkeypatch, axes, dtype, block):
+    if block:
+        monkeypatch.setattr(interpolation_taps, "_BLOCK", block)
+        for taps in (*interpolation_taps.TAPS.values(), *interpolation_taps.ANTIALIASED.values()):
+            taps.cache_clear()  # they keep their blocks
+    else:
+        monkeypatch.setattr(sys.modules["metagrad.nn.functional.interpolate"], "_as_matrix", lambda x: False)
     x = np.random.default_rng(0).standard_normal((2, 3, *EXTENTS[:axes])).astype(dtype)
     rtol = 1e-9 if dtype == "float64" else 1e-4
     wanted = [{"size": s} for s in (1, 2, 5, 9, (3, 11, 4)[:axes])]
@@ -270,3 +276,26 @@ def test_sampling_at_once_of_one_image_is_shared_by_channels():
         found.append([t.detach().numpy() for t in (y, a.grad, g.grad)])
     for at_once, by_ops in zip(*found, strict=True):
         np.testing.assert_allclose(at_once, by_ops, rtol=1e-9, atol=1e-10)
+
+
+def test_large_images_are_multiplied_by_parts_of_a_matrix_on_all_threads(monkeypatch):
+    x = np.random.default_rng(0).standard_normal((3, 4, 150, 300))
+    found = []
+    for by_matrix in (True, False):
+        with monkeypatch.context() as patch:
+            if not by_matrix:
+                patch.setattr(sys.modules["metagrad.nn.functional.interpolate"], "_as_matrix", lambda x: False)
+            patch.setattr(sys.modules["metagrad.nn.functional.interpolate"], "_fits", lambda x: False)
+            a = metagrad.tensor(x, requires_grad=True)
+            y = F.interpolate(a, size=(331, 170), mode="bicubic")
+            y.backward(y.detach())
+            found.append((y.detach().numpy(), a.grad.numpy()))
+    for at_once, by_taps in zip(*found, strict=True):
+        np.testing.assert_allclose(at_once, by_taps, rtol=1e-9, atol=1e-11)
+
+
+def test_an_infinite_number_reaches_its_neighbours_alone():
+    x = metagrad.zeros(1, 1, 1, 200)
+    x[..., 7] = math.inf
+    y = F.interpolate(x, size=(1, 400), mode="bilinear")
+    assert y.isnan().sum() == 0 and y.isinf().sum() == 4

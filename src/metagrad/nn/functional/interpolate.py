@@ -18,37 +18,49 @@ from metagrad.base.device import move, of_array
 from metagrad.base.layouts import inverse
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
-from metagrad.kernels.chunks import spread
+from metagrad.kernels import tuning
+from metagrad.kernels.chunks import even_chunks, map_chunks, spread
 from metagrad.kernels.compiled import resampling
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.copying import assign
-from metagrad.kernels.matmul import product
 from metagrad.kernels.threads import get_num_threads
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from metagrad.nn.functional.interpolation_taps import ANTIALIASED, TAPS, Taps, below, in_whole_numbers
+from metagrad.nn.functional.interpolation_taps import ANTIALIASED, TAPS, Block, Taps, below, in_whole_numbers
 from metagrad.nn.functional.tuples import Ratio
 from metagrad.ops.dtype_checks import unsupported
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
+_MULTIPLICATION = 0.02  # nanoseconds that one takes, about
+
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
-_MATRIX = 256  # extent up to which a product with a matrix, mostly of zeros, is faster than picking and adding
+
+def _as_matrix(x: Array) -> bool:
+    """Whether to multiply by the matrix: zeros in it would carry nan to neighbours from an infinite number."""
+    return isinstance(x, np.ndarray) and x.dtype.char in "fd" and bool(np.isfinite(x).all())
 
 
-def _as_matrix(x: Array, taps: Taps) -> bool:
-    """Whether to multiply by the matrix: zeros in it would carry nan everywhere from one infinite number."""
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and taps.extent <= _MATRIX and bool(np.isfinite(x).all())
+def _multiply(blocks: Sequence[Block], x: Array, axis: int) -> Array:
+    """A matrix, given by its parts, times every vector along an axis of x."""
+    count, outer, after = blocks[-1][0].stop, math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    y = np.empty((*x.shape[:axis], count, *x.shape[axis + 1 :]), x.dtype)
+    given, result = x.reshape(outer, x.shape[axis], after), y.reshape(outer, count, after)
 
+    def work(some: slice) -> None:
+        for rows, columns, part in blocks:
+            if after == 1:
+                np.matmul(given[some, columns, 0], part.T, out=result[some, rows, 0])
+            else:
+                np.matmul(part, given[some, columns], out=result[some, rows])
 
-def _multiply(a: Array, x: Array, axis: int) -> Array:
-    """a (O, L) times every vector along an axis of x."""
-    after = math.prod(x.shape[axis + 1 :])
-    shape = (*x.shape[:axis], len(a), *x.shape[axis + 1 :])
-    if after == 1:
-        return product(x.reshape(math.prod(x.shape[:axis]), x.shape[axis]), a.T).reshape(shape)
-    return np.matmul(a, x.reshape(math.prod(x.shape[:axis]), x.shape[axis], after)).reshape(shape)
+    cost = max(part.shape[1] for _, _, part in blocks) * count * after  # multiplications for each of the outer ones
+    if cost * outer <= tuning.BLAS_STARTS_THREADS:
+        work(slice(None))
+    else:
+        map_chunks(work, even_chunks(outer, outer, get_num_threads(), cost * _MULTIPLICATION), blas=True)
+    return y
 
 
 def _repeated(x: Array, times: int, axis: int) -> Array:
@@ -73,10 +85,12 @@ class Resample(Function):
         return self._along_axis(x.transpose(order), taps, order.index(axis)).transpose(inverse(order))
 
     def _along_axis(self, x: Array, taps: Taps, axis: int) -> Array:
-        if x.__class__ is np.ndarray and (times := taps.repeats()):
+        if x.__class__ is np.ndarray and (times := taps.repeats):
             return _repeated(x, times, axis)
-        if _as_matrix(x, taps):
-            return _multiply(taps.matrix(x.dtype), x, axis)
+        if x.__class__ is np.ndarray and taps.picks:
+            return np.take(x, taps.index[0], axis)
+        if _as_matrix(x):
+            return _multiply(taps.blocks(x.dtype), x, axis)
         terms = [
             np.take(x, move(i, of_array(x)), axis) * _along(w, x, axis)
             for i, w in zip(taps.index, taps.weights, strict=True)
@@ -96,13 +110,13 @@ class Unsample(Function):
         return self._along_axis(g.transpose(order), taps, order.index(axis)).transpose(inverse(order))
 
     def _along_axis(self, g: Array, taps: Taps, axis: int) -> Array:
-        if g.__class__ is np.ndarray and (times := taps.repeats()):
+        if g.__class__ is np.ndarray and (times := taps.repeats):
             parts = g.reshape(*g.shape[:axis], taps.extent, times, *g.shape[axis + 1 :])
             if g.dtype.char == "e":  # added up in float32, rounded once
                 return parts.sum(axis + 1, dtype=np.float32).astype(g.dtype)
             return functools.reduce(np.add, [parts[(slice(None),) * (axis + 1) + (j,)] for j in range(times)])
-        if _as_matrix(g, taps):
-            return _multiply(np.ascontiguousarray(taps.matrix(g.dtype).T), g, axis)
+        if _as_matrix(g):
+            return _multiply(taps.blocks(g.dtype, transposed=True), g, axis)
         x = np.zeros((*g.shape[:axis], taps.extent, *g.shape[axis + 1 :]), g.dtype, like=g)
         before: tuple[Any, ...] = (slice(None),) * axis
         for i, w in zip(taps.index, taps.weights, strict=True):

@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.kernels.chunks import split
+
+Block: TypeAlias = tuple[slice, slice, Array]  # rows of a matrix, columns of it, and what stands there
+_BLOCK = 64  # rows of a matrix, mostly of zeros, that are multiplied together
 
 __all__ = ["ANTIALIASED", "TAPS", "Taps", "cubic_weights", "in_whole_numbers"]
 
 
-class Taps(NamedTuple):
-    """What the results along an axis are made of: Σ_t ``weights[t, o]`` · x[``index[t, o]``], index rising with o."""
-
+class _Taps(NamedTuple):
     extent: int
     index: Array
     weights: Array
 
-    def matrix(self, dtype: DTypeLike) -> Array:
-        """The same as a matrix (O, L)."""
-        found = np.zeros((self.index.shape[1], self.extent), dtype)
-        for i, w in zip(self.index, self.weights, strict=True):
-            found[np.arange(len(i)), i] += w.astype(dtype)
+
+class Taps(_Taps):
+    """What the results along an axis are made of: Σ_t ``weights[t, o]`` · x[``index[t, o]``], index rising with o."""
+
+    def blocks(self, dtype: DTypeLike, transposed: bool = False) -> list[Block]:
+        """The same as a matrix (O, L), or its transpose: the parts of it that are not 0 alone, some rows at a time."""
+        kept = self.__dict__.setdefault("kept", {})
+        if (dtype, transposed) not in kept:
+            kept[dtype, transposed] = self._blocks(dtype, transposed)
+        return kept[dtype, transposed]
+
+    def _blocks(self, dtype: DTypeLike, transposed: bool) -> list[Block]:
+        count = self.index.shape[1]
+        outputs = np.broadcast_to(np.arange(count), self.index.shape).reshape(-1)
+        inputs, weights = self.index.reshape(-1), self.weights.astype(dtype).reshape(-1)
+        of, to, rows = (outputs, inputs, self.extent) if transposed else (inputs, outputs, count)
+        found = []
+        for s in split(rows, max(1, max(count, self.extent) // _BLOCK)):
+            here = (to >= s.start) & (to < s.stop)
+            low, high = (int(of[here].min()), int(of[here].max()) + 1) if here.any() else (0, 1)
+            part = np.zeros((s.stop - s.start, high - low), dtype)
+            np.add.at(part, (to[here] - s.start, of[here] - low), weights[here])
+            found.append((s, slice(low, high), part))
         return found
 
+    @functools.cached_property
     def repeats(self) -> int:
         """How often each element is there in turn, if that is all; else 0.
 
-        >>> TAPS["nearest"](2, 6, None, False, np.float32).repeats(), TAPS["nearest"](2, 3, None, False, np.float32).repeats()
+        >>> TAPS["nearest"](2, 6, None, False, np.float32).repeats, TAPS["nearest"](2, 3, None, False, np.float32).repeats
         (3, 0)
         """
         times = self.index.shape[1] // max(1, self.extent)
         repeated = np.repeat(np.arange(self.extent), times)
         return times if np.array_equal(self.index, repeated[None]) and bool((self.weights == 1).all()) else 0
+
+    @functools.cached_property
+    def picks(self) -> bool:
+        """Whether each result is one element."""
+        return len(self.index) == 1 and bool((self.weights == 1).all())
 
 
 def _step(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
@@ -144,8 +171,12 @@ def _filtered(shape: Callable[[Array], Array], radius: float) -> Callable[..., T
     return taps
 
 
+_kept = functools.lru_cache(maxsize=64)  # a model asks for the same ones again and again
+
 TAPS: dict[str, Callable[..., Taps]] = {
-    "nearest": _nearest, "nearest-exact": _exact, "linear": _linear, "bilinear": _linear, "trilinear": _linear,
-    "bicubic": _cubic,
+    "nearest": _kept(_nearest), "nearest-exact": _kept(_exact), "linear": _kept(_linear), "bilinear": _kept(_linear),
+    "trilinear": _kept(_linear), "bicubic": _kept(_cubic),
 }  # fmt: skip
-ANTIALIASED = {"bilinear": _filtered(_triangle, 1), "bicubic": _filtered(_keys, 2), "lanczos": _filtered(_lanczos, 3)}
+ANTIALIASED = {
+    "bilinear": _kept(_filtered(_triangle, 1)), "bicubic": _kept(_filtered(_keys, 2)), "lanczos": _kept(_filtered(_lanczos, 3)),
+}  # fmt: skip
