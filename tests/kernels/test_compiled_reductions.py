@@ -60,6 +60,23 @@ def test_integers_add_up_in_int64(both, threads, shape, dtype):
             np.testing.assert_array_equal(count.numpy(), number)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int8", "uint8", "int16"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4999), (33, 65), (2, 3, 4, 51)])
+def test_extremes_of_integers(both, threads, shape, dtype):
+    x = RNG.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    dims = [*range(x.ndim), (0, x.ndim - 1)]
+
+    def run():
+        a, strided = metagrad.from_numpy(x), metagrad.from_numpy(np.asfortranarray(x))
+        return [(v.amax(d).numpy(), v.amin(d).numpy(), v.max().numpy()) for v in (a, strided) for d in dims]
+
+    for found in both(run):
+        for each, d in zip(found, dims * 2, strict=True):
+            for value, wanted in zip(each, (x.max(d), x.min(d), x.max()), strict=True):
+                assert value.dtype == dtype
+                np.testing.assert_array_equal(value, wanted)
+
+
 def test_nonzero_floats_are_counted(both):
     x = RNG.standard_normal((9, 70)).astype(np.float32)
     x[0, 3], x[1, 4], x[2, 5], x[3, 6:], x[4] = np.nan, np.inf, 1e-45, 0.0, -0.0

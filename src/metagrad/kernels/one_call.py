@@ -124,7 +124,7 @@ def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
         return True
     forms, kinds, arrays, numbers, width, shape = [], [], [], [], 0, y.shape
     for a in inputs:
-        form, columns = (ELEMENTS, 0) if a.shape == shape else _form(a, shape)
+        form, columns = (ELEMENTS, 0) if a.shape == shape else _form(a.shape, shape)
         forms.append(form)
         kinds.append(a.dtype.char)
         if form == "n":
@@ -198,12 +198,12 @@ def _takes_loop(x: Array, y: Array) -> bool:
     return use_formula(y) if y.dtype == x.dtype else y.size >= tuning.COMPILED_WORTH and use_formula(x, 0)
 
 
-def _form(a: Array, shape: tuple[int, ...]) -> tuple[str | None, int]:
-    """How an array broadcasts to a shape ("n": as a number; None: in another way), and how long the rows of that are."""
-    own = a.shape
+@functools.lru_cache(1024)
+def _form(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str | None, int]:
+    """How an array's shape broadcasts to another ("n": a number; None: in another way), and how long the rows of that are."""
     if own == shape:
         return ELEMENTS, 0
-    if a.size == 1:
+    if math.prod(own) == 1:
         return "n", 0
     own = (1,) * (len(shape) - len(own)) + own
     first = next((d for d, n in enumerate(own) if n != 1), len(own))
@@ -215,13 +215,16 @@ def _form(a: Array, shape: tuple[int, ...]) -> tuple[str | None, int]:
     return None, 0
 
 
+_together = functools.lru_cache(1024)(np.broadcast_shapes)
+
+
 def _memory_like(inputs: Sequence[Array]) -> Array:
     """Memory for a result, in the order in memory that PyTorch gives it."""
     first = inputs[0]
     if first.ndim and all(a.shape == first.shape or not a.ndim for a in inputs):
         shape = first.shape
     else:
-        shape = np.broadcast_shapes(*[a.shape for a in inputs])
+        shape = _together(*[a.shape for a in inputs])
     if all(a.flags.c_contiguous for a in inputs if a.shape == shape):
         return np.empty(shape, first.dtype)
     order = order_by(shape, inputs)

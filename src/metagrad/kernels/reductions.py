@@ -34,6 +34,7 @@ _ROW_SQUARES, _ROW_DEVIATIONS = compiled.row_squares, compiled.row_deviations
 _COLUMN_DEVIATIONS = compiled.column_deviations
 _ROW_LARGEST, _COLUMN_LARGEST = extremes.row_largest, extremes.column_largest
 _ROW_SMALLEST, _COLUMN_SMALLEST = extremes.row_smallest, extremes.column_smallest
+_ROW_MOST, _ROW_LEAST = extremes.row_most, extremes.row_least
 _BY_STRIPS = (_ROW_SUMS, _ROW_SQUARES, _ROW_DEVIATIONS)
 
 Part = Callable[..., Array]  # part(x, axis, *others): x folded over axis, which keeps extent 1
@@ -59,7 +60,7 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: np.ufunc, *others: A
     extents = _extents(x, axis)
     if extents is not None:
         y = _fold_boxes(x.reshape(extents), part, join, [a.reshape(extents[0], 1, extents[2]) for a in others], once)
-        return y.reshape(_kept(x, axis))
+        return y.reshape(_kept(x.shape, axis))
     if x.T.flags.c_contiguous and not x.flags.c_contiguous:
         return fold(x.T, _mirrored(x, axis), part, join, *[a.T for a in others], once=once).T
     return part(x, axis, *others)
@@ -83,7 +84,7 @@ def _by_loop(
     if not (use_compiled if dtype is None else use_formula)(x, tuning.REDUCTION_LARGE):
         return None
     if len(axis) == x.ndim and x.flags.c_contiguous and not others:
-        return _by_parts(x.reshape(1, -1, 1), join, rows, [], dtype).reshape(_kept(x, axis))
+        return _by_parts(x.reshape(1, -1, 1), join, rows, [], dtype).reshape(_kept(x.shape, axis))
     if x.T.flags.c_contiguous and not x.flags.c_contiguous:
         found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns, [a.T for a in others], dtype)
         return None if found is None else found.T
@@ -94,10 +95,9 @@ def _by_loop(
     extents = _extents(x, axis) if x.flags.c_contiguous else None
     if extents is None or 1 < extents[2] < tuning.REDUCTION_COLUMNS or (extents[2] > 1 and columns is None):
         return None
-    count, height = _pieces(*extents)
-    if extents[2] > 1 and height > tuning.REDUCTION_ROWS:
+    if extents[2] > 1 and _pieces(*extents)[1] > tuning.REDUCTION_ROWS:
         return None
-    shape = _kept(x, axis)
+    shape = _kept(x.shape, axis)
     beside = [np.broadcast_to(a, shape).reshape(extents[0], extents[2]).astype(x.dtype) for a in others]  # copies
     return _by_parts(x.reshape(extents), join, rows if extents[2] == 1 else columns, beside, dtype).reshape(shape)
 
@@ -197,17 +197,25 @@ def _shares(extents: tuple[int, int, int], cost: float) -> list[list[slice]]:
 
 def _extents(x: Array, axis: tuple[int, ...]) -> tuple[int, int, int] | None:
     """The extents before, of and after dimensions that follow each other; None for others, and for strided memory."""
-    if not axis or not x.flags.c_contiguous:
-        return None
+    return _box(x.shape, axis) if axis and x.flags.c_contiguous else None
+
+
+@functools.lru_cache(1024)
+def _box(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, int, int] | None:
     first, last = min(axis), max(axis)
     if last - first + 1 != len(axis):
         return None
-    return math.prod(x.shape[:first]), math.prod(x.shape[first : last + 1]), math.prod(x.shape[last + 1 :])
+    return math.prod(shape[:first]), math.prod(shape[first : last + 1]), math.prod(shape[last + 1 :])
 
 
 def dropped(y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """The result of a fold as the caller wants it."""
-    return y if keepdims else y.reshape(tuple([n for d, n in enumerate(y.shape) if d not in axis]))
+    return y if keepdims else y.reshape(_left(y.shape, axis))
+
+
+@functools.lru_cache(1024)
+def _left(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([n for d, n in enumerate(shape) if d not in axis])
 
 
 def _is_rows(x: Array, axis: tuple[int, ...]) -> bool:
@@ -292,11 +300,12 @@ def _by_blas(x: Array, axis: tuple[int, ...]) -> Array | None:
         return None
     outer, n, inner = extents
     sums = _rows_sum(x.reshape(outer, n)) if inner == 1 else _columns_sum(x.reshape(extents))
-    return sums.reshape(_kept(x, axis))
+    return sums.reshape(_kept(x.shape, axis))
 
 
-def _kept(x: Array, axis: tuple[int, ...]) -> list[int]:
-    return [1 if d in axis else m for d, m in enumerate(x.shape)]
+@functools.lru_cache(1024)
+def _kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([1 if d in axis else m for d, m in enumerate(shape)])
 
 
 def _sum(x: Array, axis: tuple[int, ...]) -> Array:
@@ -316,7 +325,7 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     if extents and _are_few(x, *extents):
         from metagrad.kernels.few import sum_of_few
 
-        return dropped(sum_of_few(x.reshape(extents)).reshape(_kept(x, axis)), axis, keepdims)
+        return dropped(sum_of_few(x.reshape(extents)).reshape(_kept(x.shape, axis)), axis, keepdims)
     whole = x.view(np.int8) if x.dtype.kind == "b" else x
     found = _by_loop(whole, axis, np.add, _ROW_SUMS, _COLUMN_SUMS, dtype=_LONG if whole.dtype.char in "bl" else None)
     found = _by_blas(x, axis) if found is None else found
@@ -365,11 +374,17 @@ def prod(x: Array, axis: int, keepdims: bool) -> Array:
     return dropped(fold(x, (axis,), _product, np.multiply, once=cost) if found is None else found, (axis,), keepdims)
 
 
+def _extremes(
+    x: Array, axis: tuple[int, ...], join: np.ufunc, floats: tuple[Any, Any], rows: Callable[..., None]
+) -> Array | None:
+    return _by_loop(x, axis, join, rows, dtype=x.dtype) if x.dtype.kind in "iu" else _by_loop(x, axis, join, *floats)
+
+
 def largest(x: Array, axis: tuple[int, ...]) -> Array:
     """The largest x, with extent 1 in ``axis``."""
     if converts(x, _SINGLE):
         return largest(copied(x, _SINGLE), axis).astype(x.dtype)
-    found = _by_loop(x, axis, np.maximum, _ROW_LARGEST, _COLUMN_LARGEST) if is_large(x) else None
+    found = _extremes(x, axis, np.maximum, (_ROW_LARGEST, _COLUMN_LARGEST), _ROW_MOST) if is_large(x) else None
     return fold(x, axis, libraries.largest, np.maximum, once=tuning.PASS_COST) if found is None else found
 
 
@@ -377,7 +392,7 @@ def smallest(x: Array, axis: tuple[int, ...]) -> Array:
     """The smallest x, with extent 1 in ``axis``."""
     if converts(x, _SINGLE):
         return smallest(copied(x, _SINGLE), axis).astype(x.dtype)
-    found = _by_loop(x, axis, np.minimum, _ROW_SMALLEST, _COLUMN_SMALLEST) if is_large(x) else None
+    found = _extremes(x, axis, np.minimum, (_ROW_SMALLEST, _COLUMN_SMALLEST), _ROW_LEAST) if is_large(x) else None
     return fold(x, axis, libraries.smallest, np.minimum, once=tuning.PASS_COST) if found is None else found
 
 

@@ -122,7 +122,7 @@ def without_backward(name: str, output: Tensor) -> Tensor:
 
 def _may_be_written_first(input: Tensor, others: tuple[Any, ...]) -> bool:
     """Whether a large tensor may take results as they are computed."""
-    return is_large(input.array) and is_writable(input.array) and not _is_recorded(input, others)
+    return is_large(input.array) and input.array.flags.writeable and not recording(input, *others)
 
 
 def _computed_into(input: Tensor, compute: Callable[[], Tensor], nodes: tuple[type[Function], ...]) -> Tensor:

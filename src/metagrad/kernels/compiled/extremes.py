@@ -97,6 +97,26 @@ def row_largest(x: Array, y: Array) -> None:
         y[i] = largest_of(x[i])
 
 
+@native
+def row_most(x: Array, y: Array) -> None:
+    """yᵢ = maxⱼ xᵢⱼ of rows x (N, M) of integers."""
+    for i in range(len(x)):
+        row, most = x[i], x[i, 0]
+        for j in range(len(row)):
+            most = row[j] if row[j] > most else most
+        y[i] = most
+
+
+@native
+def row_least(x: Array, y: Array) -> None:
+    """yᵢ = minⱼ xᵢⱼ of rows x (N, M) of integers."""
+    for i in range(len(x)):
+        row, least = x[i], x[i, 0]
+        for j in range(len(row)):
+            least = row[j] if row[j] < least else least
+        y[i] = least
+
+
 # ------------------------------------------------ columns, four rows at once
 
 

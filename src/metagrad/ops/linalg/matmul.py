@@ -210,7 +210,7 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     if input.array.ndim != 1 or vec2.array.ndim != 1:
         raise misshapen("outer: Expected 1-D argument {}, but got {}-D", 1, self=input, vec2=vec2)
-    return mul(input.unsqueeze(1), vec2.unsqueeze(0))
+    return mul(input.unsqueeze(1), vec2)
 
 
 ger = outer

@@ -91,7 +91,7 @@ def room(node: Function, inputs: Sequence[object], dtype: np.dtype[Any] | None =
     """
     out = _wanted.out
     if out is None:
-        return destination(node, inputs)
+        return None if _wanted.memory is None else destination(node, inputs)
     arrays = [a for a in inputs if isinstance(a, np.ndarray)]
     if not arrays or any((dtype or a.dtype) != out.dtype for a in arrays):
         return None
