@@ -367,6 +367,21 @@ def test_a_broadcast_input_has_its_gradients_added_in_float32():
     assert w.grad.dtype is mg.bfloat16 and w.grad.item() == 3008  # 3000, rounded; a sum of bfloat16 stops at 256
 
 
+def test_what_only_copies_is_not_made_float32(monkeypatch):
+    x = mg.from_numpy(np.arange(1 << 16, dtype=np.uint16).view(BRAIN)).requires_grad_()
+    monkeypatch.setattr("metagrad.autograd.emulation.widened", None)  # called, it would be an error
+    bits = x.detach().array.view(np.uint16)
+    for y, expected in (
+        (x.clone(), bits),
+        (mg.cat([x, x]), np.tile(bits, 2)),
+        (mg.stack([x, x]), np.tile(bits, (2, 1))),
+    ):
+        assert y.dtype == mg.bfloat16
+        np.testing.assert_array_equal(y.detach().array.view(np.uint16), expected)
+    (grad,) = mg.autograd.grad(mg.cat([x, x]), x, mg.ones(1 << 17, dtype=mg.bfloat16))
+    assert grad.dtype == mg.bfloat16 and (grad.array.astype(np.float32) == 2).all()
+
+
 def test_what_is_saved_is_bfloat16():
     x = brain([0.3, 0.7], requires_grad=True)
     y = x.tanh() * x

@@ -79,6 +79,7 @@ class Hardsigmoid(Pointwise):
 class Softshrink(Pointwise):
     """y = x − λ where x > λ, x + λ where x < −λ, else 0;   ∂L/∂x = 0 between −λ and λ, else ∂L/∂y."""
 
+    one_by_one = "ef"
     flat_in = (0,)
 
     def forward(self, x: Array, lambd: float) -> Array:

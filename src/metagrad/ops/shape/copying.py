@@ -23,6 +23,8 @@ __all__ = ["clone"]
 class Clone(Function):
     """y = x in memory of its own;   ∂L/∂x = ∂L/∂y."""
 
+    computes = False
+
     def forward(self, x: Array, keeps_order: bool = False) -> Array:
         return copied(x, x.dtype) if keeps_order else copied_in_order(x)
 

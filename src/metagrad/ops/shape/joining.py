@@ -35,6 +35,8 @@ class Cat(Function):
     An empty vector counts for nothing, whatever the other shapes are: PyTorch's rule, from when it had no empty matrices.
     """
 
+    computes = False
+
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.shapes = axis, [x.shape for x in xs]
         y = joined([x for x in xs if x.shape != (0,)] or xs, axis)
@@ -52,6 +54,8 @@ class Cat(Function):
 
 class Stack(Function):
     """y[i] = xᵢ along a new dimension;   ∂L/∂xᵢ = ∂L/∂y[i]."""
+
+    computes = False
 
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.count = axis, len(xs)
