@@ -78,3 +78,23 @@ def test_jobs_are_done_by_threads_that_are_ended_meanwhile(monkeypatch):
         assert threads.run_on_threads([lambda: 1, lambda: 2]) == [1, 2]
     finally:
         threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [("max 100000", None), ("50000 100000", 1), ("200000 100000", 2), ("250000 100000", 3), ("", None)],
+)
+def test_a_container_has_as_many_cores_as_it_is_granted_the_time_of(tmp_path, monkeypatch, text, cores):
+    (tmp_path / "cpu.max").write_text(text + "\n")
+    assert threads._granted(str(tmp_path / "cpu.max")) == cores
+    assert threads._granted(str(tmp_path / "none")) is None
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    monkeypatch.setattr(threads, "_granted", lambda: cores)
+    assert threads.available_cores.__wrapped__() == (cores or 64)
+
+
+@pytest.mark.parametrize(("told", "count"), [("3", 3), (" 5,2", 5), ("1", 1), ("9", 7), ("0", 7), ("many", 7), ("", 7)])
+def test_threads_are_as_many_as_openmp_is_told(monkeypatch, told, count):
+    monkeypatch.setattr(threads, "available_cores", lambda: 7)
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert threads._usual_threads.__wrapped__() == count

@@ -45,16 +45,34 @@ _here = _Here()
 @functools.cache  # each large op asks
 def available_cores() -> int:
     """How many cores this process may use: as it was when somebody asked first."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _granted() or cores)
+
+
+def _granted(path: str = "/sys/fs/cgroup/cpu.max") -> int | None:
+    """How many cores' time a container may take, rounded up: more threads would be stopped, all together, for a part of it."""
+    try:
+        with open(path) as file:
+            time, of = map(int, file.read().split())
+    except (OSError, ValueError):  # no container, or "max"
+        return None
+    return max(1, -(-time // of))
+
+
+@functools.cache
+def _usual_threads() -> int:
+    """As many as there are cores, or as OMP_NUM_THREADS says if that is fewer: so PyTorch and its launchers are told."""
+    told, cores = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip(), available_cores()
+    return min(int(told), cores) if told.isdecimal() and int(told) else cores
 
 
 def get_num_threads() -> int:
-    """How many threads metagrad's own kernels use.
+    """How many threads metagrad's own kernels use: as many as there are cores, or as OMP_NUM_THREADS says.
 
     >>> get_num_threads() >= 1
     True
     """
-    return available_cores() if _threads is None else _threads
+    return _usual_threads() if _threads is None else _threads
 
 
 def set_num_threads(count: int) -> None:
