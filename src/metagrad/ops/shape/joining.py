@@ -63,7 +63,7 @@ class Stack(Function):
         if wanted and axis < len(wanted.order) and all(suggested(x) is wanted for x in xs):
             shape = (*xs[0].shape[:axis], len(xs), *xs[0].shape[axis:])
             return laid_out_in(joined(xs, axis), wanted).reshape(shape)
-        if axis == 0 and all(x.__class__ is np.ndarray for x in xs):
+        if axis == 0 and [x.__class__ for x in xs].count(np.ndarray) == len(xs):
             few = len(xs) * xs[0].size < tuning.POINTWISE_LARGE
             return np.array(xs) if few else joined([x[None] for x in xs], 0)  # the first: in a call for all
         return in_order(np.stack(xs, axis=axis))
@@ -80,8 +80,8 @@ def in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
     >>> [x.dtype for x in in_one_dtype([metagrad.tensor([1]), metagrad.tensor([0.5])])]
     [metagrad.float32, metagrad.float32]
     """
-    first = tensors[0].array.dtype
-    if all(x.array.dtype is first for x in tensors):
+    kinds = [x.array.dtype for x in tensors]
+    if kinds.count(kinds[0]) == len(kinds):
         return list(tensors)
     kind = result_type(*tensors)
     return [cast_to(x, kind) for x in tensors]
@@ -157,12 +157,13 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
             [2, 4]])
     """
     given = _sequence("stack", tensors)
-    first = given[0].array.shape
-    for i, x in enumerate(given):
-        if x.array.shape != first:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at entry {i}"
-            )
+    shapes = [x.array.shape for x in given]
+    first = shapes[0]
+    if shapes.count(first) != len(shapes):
+        i, other = next((i, shape) for i, shape in enumerate(shapes) if shape != first)
+        raise RuntimeError(
+            f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(other)} at entry {i}"
+        )
     return Stack.apply(*in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))
 
 
