@@ -66,6 +66,17 @@ def test_they_are_pytorchs(both, torch, name, shape, dtype):
         agree(found, running(torch, name, x, dim), dtype)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_running_sums_of_integers(both, threads, monkeypatch, shape, dtype):
+    monkeypatch.setattr(tuning, "SCAN_BYTES", 1)
+    x = RNG.integers(0, 2 if dtype == "bool" else 256, shape).astype(dtype)
+    for axis in range(x.ndim):
+        for found in both(lambda axis=axis: metagrad.from_numpy(x).cumsum(axis)):
+            assert found.dtype == metagrad.int64
+            np.testing.assert_array_equal(found.numpy(), x.cumsum(axis, dtype=np.int64))
+
+
 def test_by_hand(both):
     x = np.array([[2.0, 3.0, 3.0, 1.0]])
     wanted = {
