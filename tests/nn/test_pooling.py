@@ -334,3 +334,25 @@ def test_pytorchs_words_are_the_same(torch, i):
 def test_a_fractional_pool_of_no_windows_is_empty():
     y, where = F.fractional_max_pool2d(metagrad.zeros(2, 3, 5, 5), 2, (0, 1), return_indices=True)
     assert (y.shape, where.shape, where.dtype) == ((2, 3, 0, 1), (2, 3, 0, 1), metagrad.int64)
+
+
+@pytest.mark.parametrize("extents", [(10,), (9, 16), (5, 7, 4)])
+def test_windows_of_different_sizes_are_added_up_by_products(monkeypatch, extents):
+    x = np.random.default_rng(0).standard_normal((2, 3, *extents))
+    pool = getattr(F, f"adaptive_avg_pool{len(extents)}d")
+    found = []
+    for least in (tuning.POOLING_MATRIX, 0):
+        monkeypatch.setattr(tuning, "POOLING_MATRIX", least)
+        a = metagrad.tensor(x, requires_grad=True)
+        y = pool(a, (4, 3, 6)[: len(extents)])
+        (grad,) = metagrad.autograd.grad((y * y).sum(), a, create_graph=True)
+        (again,) = metagrad.autograd.grad((grad * grad).sum(), a)
+        found.append([t.detach().numpy() for t in (y, grad, again)])
+    for by_products, by_parts in zip(*found, strict=True):
+        np.testing.assert_allclose(by_products, by_parts, rtol=1e-12, atol=1e-14)
+
+
+def test_an_infinite_number_is_in_its_own_windows_alone():
+    x = metagrad.zeros(1, 1, 10)
+    x[..., 4] = float("inf")
+    assert F.adaptive_avg_pool1d(x, 4).tolist() == [[[0.0, float("inf"), 0.0, 0.0]]]

@@ -11,6 +11,7 @@ Planes (R, *L) are independent, and worked on in blocks that stay in the cache, 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled import windows as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.libraries import filled, gpu_windows, is_on_gpu, looks_at
+from metagrad.kernels.threads import blas_on_one_thread
 from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
 
@@ -302,10 +304,14 @@ def sum_pool(x: Array, axes: Axes) -> Array:
     """The sums (R, *O) of windows over planes (R, *L)."""
 
     def along(found: Array, out: Array, before: tuple[slice, ...], w: Windows | Uneven) -> None:
+        if by_matrix and isinstance(w, Uneven):
+            _multiply(_members(w, x.dtype), found, out, len(before))
+            return
         out[...] = 0
         for results, elements in w.parts():
             _put(out, before, results, found[*before, elements], False)
 
+    by_matrix = _suits_a_matrix(x, axes)
     return _axis_by_axis(along, x, axes, counts(axes))
 
 
@@ -313,12 +319,44 @@ def spread(g: Array, axes: Axes) -> Array:
     """Planes (R, *L) in which each element is the sum of the g (R, *O) of its windows: the transpose of ``sum_pool``."""
 
     def along(found: Array, out: Array, before: tuple[slice, ...], w: Windows | Uneven) -> None:
+        if by_matrix and isinstance(w, Uneven):
+            _multiply(_members(w, g.dtype).T, found, out, len(before))
+            return
         if not w.partition:
             out[...] = 0
         for results, elements in w.parts():
             _put(out, before, elements, found[*before, results], w.disjoint)
 
+    by_matrix = _suits_a_matrix(g, axes)
     return _axis_by_axis(along, g, axes, extents(axes))
+
+
+def _suits_a_matrix(x: Array, axes: Axes) -> bool:
+    """Whether windows of different sizes are added up by products: of finite numbers, for 0 times infinity is nan."""
+    uneven = [w.count * w.extent for w in axes if isinstance(w, Uneven)]
+    if not uneven or max(uneven) > tuning.POOLING_MATRIX or x.__class__ is not np.ndarray:
+        return False
+    return x.dtype.char in "fd" and bool(np.isfinite(x).all())
+
+
+@functools.lru_cache(maxsize=64)
+def _members(w: Uneven, dtype: np.dtype[Any]) -> Array:
+    """A matrix (O, L): 1 where an element is in a window, else 0."""
+    found = np.zeros((w.count, w.extent), dtype)
+    for row, start, length in zip(found, w.starts, w.lengths, strict=True):
+        row[start : start + length] = 1
+    return found
+
+
+def _multiply(matrix: Array, x: Array, out: Array, axis: int) -> None:
+    """A matrix times every vector along an axis of x."""
+    outer, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    small = x.size * len(matrix) <= tuning.BLAS_STARTS_THREADS
+    with contextlib.nullcontext() if small else blas_on_one_thread():
+        if after == 1:
+            np.matmul(x.reshape(outer, x.shape[axis]), matrix.T, out=out.reshape(outer, len(matrix)))
+        else:
+            np.matmul(matrix, x.reshape(outer, x.shape[axis], after), out=out.reshape(outer, len(matrix), after))
 
 
 def _axis_by_axis(along: Callable[..., None], x: Array, axes: Axes, lengths: Sequence[int]) -> Array:

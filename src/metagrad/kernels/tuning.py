@@ -312,6 +312,8 @@ CONVOLUTION_GROUP = 4
 CONVOLUTION_LOOPS_WORTH_THREADS = 12_000_000
 # Zeros, and one number, for each number of a gradient up to which the loops of a depthwise convolution go over them all.
 DEPTHWISE_APART = 4
+# Elements of a matrix of zeros and ones, at most, by which windows of different sizes are added up.
+POOLING_MATRIX = 1 << 12
 # Elements of a block of planes: smaller ones cost more in calls than the cache gives back.
 POOLING_BLOCK = 1 << 18
 # Elements from which a compiled loop finds the maxima, and where they stood.
