@@ -15,7 +15,9 @@ from metagrad.kernels import tuning
 
 pytest.importorskip("numba")
 
-from metagrad.kernels.compiled.sharing import has_reached
+from metagrad.kernels.compiled import reductions
+from metagrad.kernels.compiled.entries import work_of
+from metagrad.kernels.compiled.sharing import ASKED, has_reached
 from metagrad.kernels.helpers import Helpers, Signal, looks
 
 SOURCES = str(Path(metagrad.__file__).parent.parent)
@@ -39,6 +41,26 @@ def test_helpers_wake_after_they_have_slept(helpers):
     for _ in range(3):
         time.sleep(0.05)  # far longer than they look
         assert helpers.run([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
+
+
+def test_compiled_work_is_asked_for_before_the_helpers_are_woken(helpers):
+    """Who woke before would look in vain, maybe on the core of the one who would ask him."""
+    memory, seen = helpers._memory, []
+
+    def waking(helper, usual):
+        return lambda: (seen.append(int(memory[helper.state])), usual())
+
+    for helper in helpers._helpers:
+        helper.wake = waking(helper, helper.wake)
+    loop, x, y = reductions.row_sums, np.ones((64, 100), np.float32), np.empty(64, np.float32)
+    for _ in range(3):
+        while not all(memory[helper.asleep] for helper in helpers._helpers):
+            time.sleep(0.001)
+        y[:] = 0
+        seen.clear()
+        helpers.perform(work_of(loop, [x, y], numbers=[64]), 64, 16)
+        assert seen[0] == ASKED and len(seen) == len(helpers._helpers)
+        assert y.tolist() == [100.0] * 64
 
 
 def test_whoever_waits_sleeps_while_a_helper_takes_long(helpers, monkeypatch):

@@ -33,6 +33,8 @@ from metagrad.kernels.compiled.sharing import (
     ROW,
     STATE,
     alone,
+    ask,
+    finish,
     has_reached,
     perform,
     serve,
@@ -194,10 +196,16 @@ class Helpers:
         if parts > 1 and self._lock.acquire(False):
             try:
                 busy = self._helpers if len(self._helpers) < parts else self._helpers[: parts - 1]
+                given = memory, len(busy), address, data.buffer_info()[0], size, parts, unit, phase
                 for helper in busy:
                     if memory[helper.asleep]:
-                        helper.wake()
-                self._perform(memory, len(busy), address, data.buffer_info()[0], size, parts, unit, phase)
+                        ask(*given)
+                        for each in busy:
+                            each.wake()
+                        finish(memory, len(busy))
+                        break
+                else:
+                    self._perform(*given)
             finally:
                 self._lock.release()
         else:

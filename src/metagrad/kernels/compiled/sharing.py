@@ -44,6 +44,26 @@ def _work(memory: Array) -> None:
 
 
 @native
+def ask(memory: Array, helpers: int, function: int, data: int, size: int, parts: int, unit: int, phase: int) -> None:
+    """The first half of ``perform``, for those who must be woken: who wakes before he is asked looks in vain, maybe on the
+    core of the one who would ask him."""
+    memory[FUNCTION], memory[DATA], memory[SIZE], memory[PARTS], memory[NEXT] = function, data, size, parts, 0
+    memory[UNIT], memory[PHASE], memory[TAKEN] = unit, phase, 2 * (helpers + 1)
+    for i in range(1, helpers + 1):
+        store(memory, ROW * i + STATE, ASKED)
+
+
+@native
+def finish(memory: Array, helpers: int) -> None:
+    """The other half: do parts here, and return when all are done."""
+    _work(memory)
+    for i in range(1, helpers + 1):
+        if not exchange(memory, ROW * i + STATE, ASKED, IDLE):
+            while load(memory, ROW * i + STATE) != IDLE:
+                pass
+
+
+@native
 def perform(
     memory: Array, helpers: int, function: int, data: int, size: int, parts: int, unit: int, phase: int
 ) -> None:
@@ -51,15 +71,8 @@ def perform(
 
     Parts begin at multiples of ``unit`` elements from element ``phase`` on.
     """
-    memory[FUNCTION], memory[DATA], memory[SIZE], memory[PARTS], memory[NEXT] = function, data, size, parts, 0
-    memory[UNIT], memory[PHASE], memory[TAKEN] = unit, phase, 2 * (helpers + 1)
-    for i in range(1, helpers + 1):
-        store(memory, ROW * i + STATE, ASKED)
-    _work(memory)
-    for i in range(1, helpers + 1):
-        if not exchange(memory, ROW * i + STATE, ASKED, IDLE):
-            while load(memory, ROW * i + STATE) != IDLE:
-                pass
+    ask(memory, helpers, function, data, size, parts, unit, phase)
+    finish(memory, helpers)
 
 
 @native
