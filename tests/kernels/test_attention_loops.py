@@ -8,7 +8,7 @@ import pytest
 from metagrad.kernels import attention, attention_loops
 from metagrad.kernels.compiled.products import panel_width
 
-THRESHOLDS = ("ATTENTION_LOOP_WORTH",)
+THRESHOLDS = ("ATTENTION_LOOP_WORTH", "ATTENTION_LOOP_LEAST")
 SHAPES = {  # sequences, heads, queries, keys; columns missing in the last panel of the queries, panels of the values
     "several heads in a block": (2, 3, 40, 33, 0, 1),
     "an odd size": (1, 2, 131, 71, 5, 2),

@@ -331,8 +331,8 @@ ATTENTION_WORTH_THREADS = 1 << 20
 # Queries whose scores compiled loops have at hand; queries of a head at least, and multiplications of all, that outweigh putting
 # keys and values in order for them.
 ATTENTION_LOOP_QUERIES = 64
-ATTENTION_LOOP_LEAST = 16
-ATTENTION_LOOP_WORTH = 1 << 20
+ATTENTION_LOOP_LEAST = 32
+ATTENTION_LOOP_WORTH = 1 << 22
 
 # ------------------------------------------------ recurrent layers
 
