@@ -16,17 +16,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import normalization as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.rows import (
-    by_rows,
-    for_loop,
-    is_worth_rows,
-    row_products,
-    row_sums,
-    sum_of_rows,
-    sums_by_loop,
-    takes_loop,
-    with_row,
-)
+from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, sums_by_loop, takes_loop, with_row
 
 Kept = tuple[Array, ...]
 
@@ -48,13 +38,18 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
         x, z, mean, r = for_loop(x), np.empty(x.shape, x.dtype), np.empty(n, x.dtype), scale[:, 0]
         spread(compiled.layer_norm, [x, z, mean, r], [_filled(w, 1, x), _filled(b, 0, x)], [float(eps)])
         return z, (x, mean, r)
-    if is_worth_rows(x):
-        return _layer_norm_of_many(x, w, b, eps)
     kept = np.empty_like(x) if keep else z  # never z itself, which its user may write into
 
     def work(rows: slice) -> None:
         y, out, r = kept[rows], z[rows], scale[rows]
-        np.divide(_centred(x[rows], row_sums(x[rows]) / m, y), m, out=r)
+        mean = row_sums(x[rows]) / m
+        np.subtract(x[rows], mean, out=y)
+        np.divide(row_products(y, y), m, out=r)
+        near = r < mean * mean * compiled.NEAR
+        if near.__class__ is np.ndarray and near.any():  # their mean's rounding is seen; a GPU is not waited for
+            near = near[:, 0]
+            y[near] -= row_sums(y[near]) / m
+            r[near] = row_products(y[near], y[near]) / m
         r += eps
         np.sqrt(r, out=r)
         np.divide(1, r, out=r)
@@ -74,8 +69,6 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
 def layer_norm_backward(grad: Array, w: Array | None, kept: Kept, needs: list[bool]) -> tuple[Any, Any, Any]:
     """The gradients of x, w and b from that of z: see ``LayerNorm``."""
     n, m = grad.shape
-    if len(kept) == 3 and not takes_loop(kept[0]):
-        return _layer_norm_backward_of_many(grad, w, *kept, needs)
     if len(kept) == 3:
         x, mean, r = kept
         grad_x = np.empty(x.shape, x.dtype)
@@ -101,84 +94,6 @@ def layer_norm_backward(grad: Array, w: Array | None, kept: Kept, needs: list[bo
     nothing = np.zeros(m, grad.dtype, like=grad)
     grad_w = sum([part for part, _ in found], nothing) if needs[1] else None
     grad_b = sum([part for _, part in found], nothing) if needs[2] else None
-    return grad_x, grad_w, grad_b
-
-
-def _layer_norm_of_many(x: Array, w: Array | None, b: Array | None, eps: float) -> tuple[Array, Kept]:
-    """``layer_norm`` of so many numbers that an array of y is not worth its memory."""
-    n, m = x.shape
-    z, means, scale = np.empty_like(x), np.empty((n, 1), x.dtype), np.empty((n, 1), x.dtype)
-
-    def work(rows: slice) -> None:
-        some, out, mean, r = x[rows], z[rows], means[rows], scale[rows]
-        np.divide(row_sums(some), m, out=mean)
-        squares = row_products(some, some)
-        near = about_zero(squares, mean, m)
-        if not near:
-            squares = _centred(some, mean, out)
-        np.divide(squares, m, out=r)
-        r += eps
-        np.sqrt(r, out=r)
-        np.divide(1, r, out=r)
-        np.multiply(some if near else out, r, out=out)
-        if near:
-            out -= mean * r
-        if w is not None:
-            with_row(np.multiply, out, w, out)
-        if b is not None:
-            with_row(np.add, out, b, out)
-
-    with np.errstate(all="ignore"):
-        by_rows(work, x)
-    return z, (x, means, scale)
-
-
-def _centred(x: Array, mean: Array, out: Array) -> Array:
-    """Σ (x − μ)² of rows, (N, 1), and x − μ in ``out``, without what μ leaves of the mean where its rounding is seen."""
-    m = x.shape[1]
-    np.subtract(x, mean, out=out)
-    squares = row_products(out, out)
-    far = squares < mean * mean * (m * compiled.NEAR)
-    if far.__class__ is np.ndarray and far.any():  # a GPU is not waited for
-        far = far[:, 0]
-        out[far] -= row_sums(out[far]) / m
-        squares[far] = row_products(out[far], out[far])
-    return squares
-
-
-def _layer_norm_backward_of_many(
-    grad: Array, w: Array | None, x: Array, means: Array, scale: Array, needs: list[bool]
-) -> tuple[Any, Any, Any]:
-    """``layer_norm_backward`` without y: with d = x − μ and h = r ∂L/∂z, ∂L/∂w = Σ h d and ∂L/∂x = h w − d p − q."""
-    m, grad_x = x.shape[1], np.empty_like(x)
-
-    def work(rows: slice) -> tuple[Any, Any]:
-        g, out, d, mean, r = grad[rows], grad_x[rows], x[rows], means[rows], scale[rows]
-        near = bool(((mean * r) ** 2 <= 1).all())  # then Σ h d is Σ h x − μ Σ h, and d is not needed
-        if not near:
-            d = np.empty_like(d)
-            _centred(x[rows], mean, d)
-        np.multiply(g, r, out=out)
-        grad_w = np.einsum("ij,ij->j", out, d) if needs[1] else None
-        if near and needs[1]:
-            grad_w -= sum_of_rows(mean[:, 0], out)
-        grad_b = sum_of_rows(np.ones(len(g), g.dtype), g) if needs[2] else None
-        if w is not None:
-            with_row(np.multiply, out, w, out)
-        q, p = row_sums(out), row_products(out, d)
-        if near:
-            p -= mean * q
-        p *= r * r / -m
-        q /= -m
-        if near:
-            q -= p * mean
-        out += d * p
-        out += q
-        return grad_w, grad_b
-
-    with np.errstate(all="ignore"):
-        found = by_rows(work, x, blas=True)
-    grad_w, grad_b = (np.add.reduce(parts) if needs[i] else None for i, parts in enumerate(zip(*found, strict=True), 1))
     return grad_x, grad_w, grad_b
 
 

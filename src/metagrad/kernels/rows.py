@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, even_chunks, map_chunks, rows_joined, split, threads_worth
+from metagrad.kernels.chunks import even_chunks, map_chunks, rows_joined, split, threads_worth
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.entries import work_of
 from metagrad.kernels.threads import get_num_threads, perform
@@ -17,10 +17,8 @@ from metagrad.kernels.threads import get_num_threads, perform
 R = TypeVar("R")
 
 
-def by_rows(work: Callable[[slice], R], matrix: Array, is_short: bool = False, blas: bool = False) -> list[R]:
-    """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order.
-
-    is_short: it only adds up. blas: it calls BLAS's matrix products, for which BLAS is held to one thread.
+def by_rows(work: Callable[[slice], R], matrix: Array, is_short: bool = False) -> list[R]:
+    """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order. is_short: it only adds up.
 
     A GPU takes all rows at once.
     """
@@ -32,7 +30,7 @@ def by_rows(work: Callable[[slice], R], matrix: Array, is_short: bool = False, b
     with np.errstate():  # which resets the buffers' size, too
         if tuning.UNBUFFERED_ROW <= columns < tuning.LONG_ROW:
             np.setbufsize(tuning.SHORT_BUFFER)
-        return map_chunks(work, even_chunks(rows, length, threads, columns * tuning.ROWS_COST), threads, blas)
+        return map_chunks(work, even_chunks(rows, length, threads, columns * tuning.ROWS_COST), threads)
 
 
 def with_row(ufunc: np.ufunc, x: Array, row: Array, out: Array) -> None:
@@ -89,17 +87,6 @@ def row_products(x: Array, y: Array) -> Array:
     if x.__class__ is np.ndarray and x.shape[1] <= tuning.ROWS_BY_BLAS:
         return np.vecdot(x, y)[:, None]
     return (x * y).sum(axis=1, keepdims=True)
-
-
-def sum_of_rows(weights: Array, x: Array) -> Array:
-    """Σ of the rows of a matrix, each times its weight: some thousands at a time, lest rounding errors grow.
-
-    >>> sum_of_rows(np.array([1.0, 10.0]), np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
-    [31.0, 42.0]
-    """
-    if len(x) <= tuning.REDUCTION_ROWS:
-        return weights @ x
-    return np.add.reduce([weights[some] @ x[some] for some in cut(len(x), tuning.REDUCTION_ROWS)])
 
 
 def takes_loop(x: Array) -> bool:
