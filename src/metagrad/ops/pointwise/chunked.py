@@ -18,7 +18,6 @@ from typing import Any, ClassVar, TypeAlias, TypeGuard
 import numpy as np
 from numpy import ndarray
 
-from metagrad.autograd.emulation import backward_in_float32, in_float32
 from metagrad.autograd.function import Function
 from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
@@ -59,20 +58,20 @@ class Pointwise(Function):
             cls.backward = _backward_in_chunks(cls.backward)  # type: ignore[method-assign]
 
     def narrow_forward(self, inputs: Sequence[Any], params: dict[str, Any]) -> Results | None:
-        """The result of large arrays of halves, by a compiled loop; None where there is none."""
+        """The result of large arrays of bfloat16, by a compiled loop; None where there is none."""
         shape = next((x.shape for x in inputs if is_half(x)), ())
-        return _of_halves(self, _forward, "forward", inputs, shape, inputs, params)
+        return _of_bfloat16(self, _forward, "forward", inputs, shape, inputs, params)
 
     def narrow_backward(self, grad: Array) -> Results | None:
         """The gradients of the inputs in the same way."""
-        return _of_halves(self, _backward, "backward", [grad, *self.saved, *self.__dict__.values()], grad.shape, grad)
+        return _of_bfloat16(self, _backward, "backward", [grad, *self.saved, *self.__dict__.values()], grad.shape, grad)
 
 
-def _of_halves(
+def _of_bfloat16(
     node: Pointwise, run: Callable[..., Results], what: str, values: Sequence[Any], shape: tuple[int, ...], *given: Any
 ) -> Results | None:
     arrays = [x for x in values if isinstance(x, ndarray) and x.dtype.kind != "b"]
-    if not arrays or any(not is_half(x) or x.dtype != arrays[0].dtype or x.shape != shape for x in arrays):
+    if not arrays or any(not is_half(x) or x.dtype.kind != "V" or x.shape != shape for x in arrays):
         return None
     cuts = Cuts.of(shape, values)
     try:
@@ -80,10 +79,6 @@ def _of_halves(
         return None if cuts is None else run(node, formula, cuts, *given, half=arrays[0].dtype)
     except NotPointwise:
         return None
-
-
-def _is_float16(x: object) -> bool:
-    return is_half(x) and x.dtype.char == "e"  # type: ignore[attr-defined]
 
 
 def is_large(x: object) -> TypeGuard[np.ndarray]:
@@ -107,8 +102,6 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         return _laid_out(self, large(self, *inputs, **params), inputs)
 
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
-        if self.computes and "dtype" not in params and any(map(_is_float16, inputs)):
-            return in_float32(self, inputs, params, "e")
         x = inputs[0] if is_large(inputs[0]) else _widest(inputs)
         if self.loops is not None and fit(x, *inputs):
             return forward_by_loop(self, self.loops, x, params, room(self, inputs))
@@ -251,8 +244,6 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
         return large(self, grad)
 
     def large(self: Pointwise, grad: Array) -> Results:
-        if self.computes and _is_float16(grad):
-            return backward_in_float32(self, (grad,), "e")
         if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
             return backward_by_loop(self, self.loops.backward, grad)
         return in_cuts(self, grad, [grad], _backward)
