@@ -63,6 +63,25 @@ def test_compiled_work_is_asked_for_before_the_helpers_are_woken(helpers):
         assert y.tolist() == [100.0] * 64
 
 
+def test_an_interrupt_waits_for_those_who_were_asked(helpers):
+    """Who asked would else give back the memory that a helper is writing."""
+    memory = helpers._memory
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    first = helpers._helpers[0]
+    usual, first.wake = first.wake, interrupted
+    while not memory[first.asleep]:
+        time.sleep(0.001)
+    loop, x, y = reductions.row_sums, np.ones((64, 100), np.float32), np.zeros(64, np.float32)
+    with pytest.raises(KeyboardInterrupt):
+        helpers.perform(work_of(loop, [x, y], numbers=[64]), 64, 16)
+    assert y.tolist() == [100.0] * 64 and not any(memory[helper.state] for helper in helpers._helpers)
+    first.wake = usual
+    assert helpers.run([lambda: 1, lambda: 2]) == [1, 2]
+
+
 def test_whoever_waits_sleeps_while_a_helper_takes_long(helpers, monkeypatch):
     monkeypatch.setattr("metagrad.kernels.helpers.looks", lambda: 10)
     for _ in range(3):

@@ -118,6 +118,13 @@ def test_a_full_disk_keeps_nothing_and_hinders_nobody(tmp_path, monkeypatch, err
     assert not [*tmp_path.rglob("*.nb?")]
 
 
+def test_constants_that_are_compiled_in_have_a_part_in_the_name(tmp_path, monkeypatch):
+    before, other = keeping._digest(), tmp_path / "tuning.py"
+    other.write_text(Path(keeping.tuning.__file__).read_text() + "\nATTENTION_LOOP_QUERIES = 32\n")
+    monkeypatch.setattr(keeping.tuning, "__file__", str(other))
+    assert keeping._digest() != before
+
+
 def test_a_user_without_a_folder(monkeypatch):
     pwd = pytest.importorskip("pwd")
 

@@ -92,6 +92,14 @@ def test_products_of_rows_leave_nothing_out(threads, shape, dtype):
             np.testing.assert_array_equal(reductions.prod(x, 1, False), np.multiply.reduce(x, axis=1))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_products_of_a_line_with_gaps(threads, dtype):
+    x = np.ones(1_200_000, dtype)
+    x[::400_000], x[1::2] = 3, 0
+    assert reductions.prod(x[::2], 0, False) == 27
+    assert metagrad.from_numpy(x)[::2].prod().item() == 27
+
+
 def test_large_folds_keep_nan_infinity_and_strides(threads):
     x = np.ones((800, 600), np.float32)
     x[700, 3], x[5, 5] = np.nan, np.inf

@@ -77,6 +77,16 @@ def test_running_sums_of_integers(both, threads, monkeypatch, shape, dtype):
             np.testing.assert_array_equal(found.numpy(), x.cumsum(axis, dtype=np.int64))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32"])
+@pytest.mark.parametrize("shape", [(700, 800), (800, 700), (3, 500, 200)])
+def test_running_sums_in_a_small_integer_wrap(both, shape, dtype):
+    x = RNG.integers(0, 100, shape).astype(dtype)
+    for axis in range(x.ndim):
+        for found in both(lambda axis=axis: metagrad.from_numpy(x).cumsum(axis, dtype=getattr(metagrad, dtype))):
+            assert found.dtype == getattr(metagrad, dtype)
+            np.testing.assert_array_equal(found.numpy(), x.cumsum(axis, dtype=dtype))
+
+
 def test_by_hand(both):
     x = np.array([[2.0, 3.0, 3.0, 1.0]])
     wanted = {

@@ -150,6 +150,28 @@ def test_empty_and_half_precision():
     assert F.scaled_dot_product_attention(h, h, h).dtype is metagrad.float16
 
 
+@pytest.mark.parametrize("shape", [(8, 4, 64, 64), (8, 8, 33, 64), (3, 2, 100, 8)])
+def test_dropout_does_not_depend_on_the_number_of_threads(shape):
+    count, found = metagrad.get_num_threads(), []
+    try:
+        for forward, backward in ((1, 1), (2, 1), (3, 2)):
+            q, k, v = (
+                metagrad.tensor(rng.standard_normal(shape), requires_grad=True)
+                for rng in [np.random.default_rng(1)] * 3
+            )
+            metagrad.manual_seed(3)
+            metagrad.set_num_threads(forward)
+            y = F.scaled_dot_product_attention(q, k, v, dropout_p=0.3)
+            metagrad.set_num_threads(backward)
+            y.sum().backward()
+            found.append([a.numpy() for a in (y.detach(), q.grad, k.grad, v.grad)])
+    finally:
+        metagrad.set_num_threads(count)
+    for others in found[1:]:
+        for a, b in zip(found[0], others, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
 def test_dropout_keeps_the_expectation_and_repeats_with_its_seed():
     metagrad.manual_seed(3)
     q, v = metagrad.randn(4, 8, 16, 8), metagrad.ones(4, 8, 16, 8)

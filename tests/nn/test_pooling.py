@@ -356,3 +356,10 @@ def test_an_infinite_number_is_in_its_own_windows_alone():
     x = metagrad.zeros(1, 1, 10)
     x[..., 4] = float("inf")
     assert F.adaptive_avg_pool1d(x, 4).tolist() == [[[0.0, float("inf"), 0.0, 0.0]]]
+
+
+def test_sums_that_overflow_stay_in_their_windows():
+    x = metagrad.zeros(1, 1, 5, 5)
+    x[0, 0, :2, :2] = 3e38
+    found = F.adaptive_avg_pool2d(x, 3)[0, 0]
+    assert found[0, :2].tolist() == [float("inf")] * 2 and found[0, 2].item() == 0 and not found.isnan().any()

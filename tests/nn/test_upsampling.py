@@ -10,6 +10,7 @@ import pytest
 import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
+from metagrad.kernels import tuning
 from metagrad.nn import functional as F
 from metagrad.nn.functional import grid_sampling, interpolation_taps
 
@@ -32,15 +33,20 @@ def same(torch, function, inputs, rtol=1e-9):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
 
+def forget_taps():
+    for taps in (*interpolation_taps.TAPS.values(), *interpolation_taps.ANTIALIASED.values()):
+        taps.cache_clear()
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("block", [0, 3, 64])  # 0: without a matrix
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("axes", [1, 2, 3])
-def test_interpolation_equals_pytorch(torch, monkeypatch, axes, dtype, block):
+def test_interpolation_equals_pytorch(torch, monkeypatch, request, axes, dtype, block):
     if block:
         monkeypatch.setattr(interpolation_taps, "_BLOCK", block)
-        for taps in (*interpolation_taps.TAPS.values(), *interpolation_taps.ANTIALIASED.values()):
-            taps.cache_clear()  # they keep their blocks
+        forget_taps()
+        request.addfinalizer(forget_taps)  # they keep their blocks
     else:
         monkeypatch.setattr(sys.modules["metagrad.nn.functional.interpolate"], "_as_matrix", lambda x: False)
     x = np.random.default_rng(0).standard_normal((2, 3, *EXTENTS[:axes])).astype(dtype)
@@ -299,3 +305,17 @@ def test_an_infinite_number_reaches_its_neighbours_alone():
     x[..., 7] = math.inf
     y = F.interpolate(x, size=(1, 400), mode="bilinear")
     assert y.isnan().sum() == 0 and y.isinf().sum() == 4
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_images_sampled_one_by_one_are_those_sampled_together(monkeypatch, mode):
+    rng, found = np.random.default_rng(0), []
+    arrays = rng.standard_normal((5, 2, 6, 7)), rng.uniform(-1.2, 1.2, (5, 4, 3, 2))
+    for at_once in (1 << 22, 30, 1):
+        monkeypatch.setattr(tuning, "GRID_TAPS", at_once)
+        x, grid = (metagrad.tensor(a, requires_grad=True) for a in arrays)
+        y = F.grid_sample(x, grid, mode=mode, align_corners=False)
+        (y * y).sum().backward()
+        found.append([a.numpy() for a in (y.detach(), x.grad, grid.grad)])
+    for others in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], others, strict=True))

@@ -113,3 +113,25 @@ def test_another_blas_is_left_alone(monkeypatch):
     monkeypatch.setattr(weighted_sum, "blas_libraries", lambda: (Other(), Wrong()))
     assert weighted_sum._routine.__wrapped__("f") is None
     assert not weighted_sum.has_weighted_sum("e") and threads.can_hold_blas() in (False, True)
+
+
+@needed
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.5, "nesterov": True}, {"momentum": 0.5}], ids=str)
+def test_a_decay_below_a_numbers_last_digit_is_kept_on_average(settings, by_formula):
+    """Of a factor 1 - 1e-8 nothing would be left in float32."""
+
+    def drift():
+        p = metagrad.tensor(np.random.default_rng(0).uniform(1, 2, 1 << 20).astype(np.float32), requires_grad=True)
+        before = p.detach().numpy().astype(np.float64)
+        optimizer = metagrad.optim.SGD([p], lr=1e-3, weight_decay=1e-5, **settings)
+        g = metagrad.tensor(np.random.default_rng(1).uniform(-1, 1, 1 << 20).astype(np.float32))
+        for _ in range(20):
+            p.grad = g
+            optimizer.step()
+        steps = 0.0 if not settings else 0.5
+        weights = [sum(steps**k for k in range(i + 1)) for i in range(20)]
+        if settings.get("nesterov"):
+            weights = [1 + steps * w for w in weights]
+        return (p.detach().numpy() - before + 1e-3 * sum(weights) * g.numpy().astype(np.float64)).mean()
+
+    assert drift() == pytest.approx(by_formula(drift), rel=0.02) and drift() < -1e-7

@@ -4,7 +4,7 @@ The scores of all heads, L x S each, are never there at once. A block is a few s
 whose scores stay in the cache from their product to the product with the values. What is kept for the gradient is one number
 for each row, ln Σ e^score: with it the backward pass computes a block's probabilities again (Dao et al. 2022). Dropout's
 zeros are drawn again too, from one seed for each block, unless they were drawn before, for all scores at once. With Numba, large
-inputs take the loops of ``attention_loops.py``, which give the same.
+inputs take the loops of ``attention_loops.py``, which give the same, but for keys that are nan and that no query sees.
 
 Letters: q (N, H, L, E), k (N, H, S, E), v (N, H, S, V), y (N, H, L, V); sequences, heads, queries, keys. Any strides will do.
 """
@@ -23,7 +23,6 @@ from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention_loops, tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.quicker import exponential
-from metagrad.kernels.threads import get_num_threads
 
 
 class Settings(NamedTuple):
@@ -73,7 +72,7 @@ def _block_extents(shape: tuple[int, ...]) -> tuple[int, int, int]:
         return 1, 1, max(tuning.ATTENTION_QUERIES, tuning.ATTENTION_BLOCK // keys)
     if fitting < h:
         return 1, fitting, max(1, rows)
-    return min(max(1, fitting // max(1, h)), max(1, -(-n // get_num_threads()))), max(1, h), max(1, rows)
+    return min(max(1, fitting // max(1, h)), max(1, -(-n // tuning.ATTENTION_PARTS))), max(1, h), max(1, rows)
 
 
 def kept(block: Block, shape: tuple[int, ...], settings: Settings, dtype: DTypeLike) -> Array:

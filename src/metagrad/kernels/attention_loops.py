@@ -61,6 +61,7 @@ def attend(arrays: list[Array], totals: Array, settings: Any, extents: tuple[int
 
 def _mask(settings: Any, heads: tuple[int, int], dtype: Any) -> tuple[int, Array]:
     """What kind of mask there is, and the mask (N, H, L, S); numbers for it that nobody reads where there is none."""
+    assert settings.removed is None or settings.bias is None
     if settings.removed is not None:
         return loops.REMOVED, settings.removed.view(np.uint8)
     if settings.bias is not None:

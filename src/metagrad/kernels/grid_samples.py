@@ -16,7 +16,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, split
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, split
 from metagrad.kernels.threads import get_num_threads
 
 
@@ -59,11 +59,12 @@ def sampled(x: Array, grid: Array, how: Sampling) -> Array:
 
     def work(part: tuple[slice, slice]) -> None:
         some, channels = part
-        with np.errstate(all="ignore"):
-            corners = _corners(positions[some], extents, how, False)
-            memory = np.empty((channels.stop - channels.start, y.shape[2]), y.dtype)
-            for b, (image, result) in enumerate(zip(images[some], y[some], strict=True)):
-                _sum_up(result[channels], _with_nothing(image[channels], how), corners, b, memory)
+        memory = np.empty((channels.stop - channels.start, y.shape[2]), y.dtype)
+        for few in _together(some, positions, how):
+            with np.errstate(all="ignore"):
+                corners = _corners(positions[few], extents, how, False)
+                for b, (image, result) in enumerate(zip(images[few], y[few], strict=True)):
+                    _sum_up(result[channels], _with_nothing(image[channels], how), corners, b, memory)
 
     map_chunks(work, _parts(y, 4 ** len(extents) if how.mode == "bicubic" else 2 ** len(extents)))
     return y.reshape(*x.shape[:2], *grid.shape[1:-1])
@@ -80,14 +81,16 @@ def gradients(
 
     def work(part: tuple[slice, slice]) -> Array | None:
         some, channels = part
-        with np.errstate(all="ignore"):
-            corners = _corners(positions[some], extents, how, moves)
-            grad_positions = np.zeros_like(positions[some]) if moves else None
-            for b, (image, of_result) in enumerate(zip(images[some], sent[some], strict=True)):
-                if grad_images is not None:
-                    _add_back(grad_images[some.start + b, channels], of_result[channels], corners, b)
-                if grad_positions is not None:
-                    _add_moves(grad_positions[b], _with_nothing(image[channels], how), of_result[channels], corners, b)
+        grad_positions = np.zeros_like(positions[some]) if moves else None
+        for few in _together(some, positions, how):
+            with np.errstate(all="ignore"):
+                corners = _corners(positions[few], extents, how, moves)
+                for b, (image, of_result) in enumerate(zip(images[few], sent[few, channels], strict=True)):
+                    if grad_images is not None:
+                        _add_back(grad_images[few.start + b, channels], of_result, corners, b)
+                    if grad_positions is not None:
+                        moved = grad_positions[few.start - some.start + b]
+                        _add_moves(moved, _with_nothing(image[channels], how), of_result, corners, b)
         return grad_positions
 
     parts = _parts(sent, 5 * 4 ** len(extents) if how.mode == "bicubic" else 5 * 2 ** len(extents))
@@ -117,6 +120,15 @@ def _parts(y: Array, passes: int) -> list[tuple[slice, slice]]:
     if len(some) * 2 > threads or channels * positions * passes < tuning.HEAD_START:
         return [(s, slice(0, channels)) for s in some]
     return list(itertools.product(some, split(channels, threads // len(some))))
+
+
+def _together(some: slice, positions: Array, how: Sampling) -> list[slice]:
+    """The images whose pixels' numbers and weights are in memory at once."""
+    taps = positions.shape[1] * (4 if how.mode == "bicubic" else 2) ** positions.shape[2]
+    return [
+        slice(some.start + few.start, some.start + few.stop)
+        for few in cut(some.stop - some.start, max(1, tuning.GRID_TAPS // max(1, taps)))
+    ]
 
 
 def _with_nothing(image: Array, how: Sampling) -> Array:

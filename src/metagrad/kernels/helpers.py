@@ -64,9 +64,7 @@ class Signal:
     def reach(self, value: int) -> None:
         """The number is ``value`` from now on."""
         self.memory[0] = value
-        if (
-            self.is_asleep
-        ):  # asked after the number is written, as the waiting thread says it before it looks a last time
+        if self.is_asleep:  # asked after the number is written, as who waits says it before a last look
             self.is_asleep = False
             self.alarm.put(None)
 
@@ -172,12 +170,14 @@ class Helpers:
             try:
                 busy = self._helpers[: len(jobs) - 1]
                 self._memory[FUNCTION] = 0
-                for helper in busy:  # in a copy of this thread's context, which holds NumPy's error state
-                    context = contextvars.copy_context()
-                    helper.begin(lambda context=context: context.run(work.work))  # type: ignore[misc]
-                work.work()
-                for helper in busy:
-                    helper.end()
+                try:
+                    for helper in busy:  # in a copy of this thread's context, which holds NumPy's error state
+                        context = contextvars.copy_context()
+                        helper.begin(lambda context=context: context.run(work.work))  # type: ignore[misc]
+                    work.work()
+                finally:  # an interrupt, too, waits for those who have begun
+                    for helper in busy:
+                        helper.end()
             finally:
                 self._lock.release()
         else:
@@ -199,10 +199,12 @@ class Helpers:
                 given = memory, len(busy), address, data.buffer_info()[0], size, parts, unit, phase
                 for helper in busy:
                     if memory[helper.asleep]:
-                        ask(*given)
-                        for each in busy:
-                            each.wake()
-                        finish(memory, len(busy))
+                        try:
+                            ask(*given)
+                            for each in busy:
+                                each.wake()
+                        finally:  # after an interrupt, too: who was asked may be writing
+                            finish(memory, len(busy))
                         break
                 else:
                     self._perform(*given)

@@ -252,7 +252,7 @@ def accumulate(ufunc: np.ufunc, x: Array, axis: int) -> Array:
     array([1, 3, 3])
     """
     if not is_on_gpu(x):
-        return ufunc.accumulate(x, axis=axis)
+        return ufunc.accumulate(x, axis=axis, dtype=x.dtype)  # NumPy adds small integers up as larger ones
     y, reach, before = x, 1, (slice(None),) * axis
     while reach < x.shape[axis]:
         joined = ufunc(y[(*before, slice(reach, None))], y[(*before, slice(None, -reach))])

@@ -98,7 +98,8 @@ def of_few(ufunc: np.ufunc, x: Array, *others: Array | Number) -> Array | None:
             x.dtype.kind != "b" or isinstance(y, bool)
         )
         try:
-            other = np.asarray(y, x.dtype) if fits else np.asarray(y) if isinstance(y, np.generic) else y
+            with np.errstate(over="ignore"):  # a number may be infinite as a half
+                other = np.asarray(y, x.dtype) if fits else np.asarray(y) if isinstance(y, np.generic) else y
         except OverflowError:
             return None
         if other.__class__ is not np.ndarray or other.dtype != x.dtype or other.shape not in (x.shape, ()):

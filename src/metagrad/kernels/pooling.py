@@ -332,11 +332,14 @@ def spread(g: Array, axes: Axes) -> Array:
 
 
 def _suits_a_matrix(x: Array, axes: Axes) -> bool:
-    """Whether windows of different sizes are added up by products: of finite numbers, for 0 times infinity is nan."""
+    """Whether windows of different sizes are added up by products: where sums are finite, for 0 times infinity is nan."""
     uneven = [w.count * w.extent for w in axes if isinstance(w, Uneven)]
     if not uneven or max(uneven) > tuning.POOLING_MATRIX or x.__class__ is not np.ndarray:
         return False
-    return x.dtype.char in "fd" and bool(np.isfinite(x).all())
+    if x.dtype.char not in "fd" or not x.size:
+        return False
+    terms = math.prod(max(w.count, w.extent) for w in axes)  # of a sum, at most, whichever way
+    return bool(max(float(x.max()), -float(x.min())) * terms < np.finfo(x.dtype).max)
 
 
 @functools.lru_cache(maxsize=64)

@@ -348,9 +348,9 @@ def _product(x: Array, axis: tuple[int, ...]) -> Array:
     """Π x: parts of a row are multiplied with each other, which the processor does for many elements at once, then what came of
     all rows, several of which are turned into columns.
     """
-    m = x.shape[1]
-    if not _is_rows(x, axis) or m < tuning.PRODUCT_ROW:
+    if not _is_rows(x, axis) or x.shape[1] < tuning.PRODUCT_ROW:
         return np.multiply.reduce(x, axis=axis, keepdims=True)
+    m = x.shape[1]
     longest = tuning.PRODUCT_PART * -(-m // (tuning.PRODUCT_PART * tuning.REDUCTION_ROWS))
     length = min(longest, m // tuning.PRODUCT_PARTS) // 4 * 4
     n = m // length * length

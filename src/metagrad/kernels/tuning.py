@@ -322,8 +322,12 @@ POOLING_LOOPS_WORTH = 1 << 10
 POOLING_LOOPS_WORTH_THREADS = 1_500_000
 # Elements, each counted once for a pass over it, that outweigh the handing over to threads.
 POOLING_WORTH_THREADS = 4_000_000
+# Pixels with a weight that results are made of, whose numbers and weights are in memory at once: 50 megabytes.
+GRID_TAPS = 1 << 22
 # Scores of a block: half a megabyte of float32, and as much again for their gradient.
 ATTENTION_BLOCK = 1 << 17
+# Parts at least that sequences are cut into, for as many threads: a number of its own, for dropout's zeros go by blocks.
+ATTENTION_PARTS = 8
 # Queries of a block at least, however many keys there are: with fewer, the products are too narrow to be fast.
 ATTENTION_QUERIES = 16
 # Multiplications that outweigh the handing over: fewer than elsewhere, as each score also takes an exponential.

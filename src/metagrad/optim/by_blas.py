@@ -30,12 +30,12 @@ def sgd_by_blas(
 ) -> None:  # fmt: skip
     """``sgd_step``; with its own g at last, p ← p − η (g + μ b) or p ← p − η b."""
     sign = -1.0 if maximize else 1.0
+    if weight_decay:  # added to g first: as a factor of p, 1 - ηλ, a small one would be lost in rounding
+        g, sign = _decayed(p, weight_decay, g, sign), 1.0
     if b is not None:
         add_weighted(b, take * sign, g, keep)
-        if weight_decay:
-            add_weighted(b, take * weight_decay, p)
     if b is None or nesterov:
-        add_weighted(p, -lr * sign, g, 1 - lr * weight_decay)
+        add_weighted(p, -lr * sign, g)
     if b is not None:
         add_weighted(p, -lr * momentum if nesterov else -lr, b)
 
@@ -48,9 +48,7 @@ def adam_by_blas(
     t, lr, beta1, beta2, eps = settings
     sign = -1.0 if maximize else 1.0
     if decay:
-        decayed = np.multiply(p, decay)
-        add_weighted(decayed, sign, g)
-        g, sign = decayed, 1.0
+        g, sign = _decayed(p, decay, g, sign), 1.0
     kept = m.dtype.type(beta1).item()  # the factors' sum is 1, also of rounded ones
     add_weighted(m, sign * (1 - kept), g, kept)
     d = np.multiply(g, g)
@@ -62,3 +60,10 @@ def adam_by_blas(
     d += eps * root
     np.divide(m, d, out=d)
     add_weighted(p, -lr * root / (1 - beta1**t), d, 1 - shrink)
+
+
+def _decayed(p: Array, decay: float, g: Array, sign: float) -> Array:
+    """λ p + the gradient, or - it."""
+    decayed: Array = np.multiply(p, decay)
+    add_weighted(decayed, sign, g)
+    return decayed

@@ -1,9 +1,9 @@
 """Where machine code is kept on disk, for the processes to come, and how it is found again.
 
 In the folder that NUMBA_CACHE_DIR names, or the user's own for such files, or beside the sources. What is kept is told apart by
-a digest of all sources here, as a function's code contains that of the functions it calls, and by Numba's by the processor it
-was made for. With no folder that can be written to, each process compiles for itself; and so it does where what was kept is
-not whole, as after a disk was full, and where it cannot be kept.
+a digest of all sources here and of ``tuning.py``, as a function's code contains that of the functions it calls and the constants
+it was compiled with, and by Numba's by the processor it was made for. With no folder that can be written to, each process
+compiles for itself; and so it does where what was kept is not whole, as after a disk was full, and where it cannot be kept.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import os
 import pickle
 import sys
 from typing import TYPE_CHECKING, Any
+
+from metagrad.kernels import tuning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,11 +51,11 @@ def _user_folder() -> Path:
 
 
 def _digest() -> str:
-    """A short name for the state of all sources in this folder."""
+    """A short name for the state of all sources in this folder, and of the constants that are compiled into them."""
     import hashlib
     from pathlib import Path
 
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(tuning.__file__)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
