@@ -163,6 +163,29 @@ print("done")
 """
 
 
+FORK_IN_WORK = """
+import os, sys, metagrad
+from metagrad.kernels import threads
+metagrad.set_num_threads(2)
+assert metagrad.ones(1 << 20).exp().sum().item() > 0
+threads._helpers()._lock.acquire()  # as while another thread's work is done
+child = os.fork()
+if child == 0:
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+threads._helpers()._lock.release()
+print("done" if status == 0 else status)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_during_work_ends():
+    env = {**os.environ, "PYTHONPATH": SOURCES}
+    program = [sys.executable, "-W", "ignore", "-c", FORK_IN_WORK]
+    found = subprocess.run(program, env=env, timeout=120, capture_output=True, text=True)
+    assert found.stdout == "done\n", found.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forks_have_threads_of_their_own_and_a_program_ends():
     done = subprocess.run(

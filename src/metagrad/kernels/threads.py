@@ -6,6 +6,7 @@ the same cores. The hold is counted, because two programs' threads may train two
 
 from __future__ import annotations
 
+import atexit
 import contextvars
 import functools
 import os
@@ -183,6 +184,8 @@ def _helpers() -> Helpers:
 def _forget_threads() -> None:
     """In a forked process: its threads are gone, and a lock may have been held by one of them."""
     global _lock, _workers, _helping, _holders
+    if _helping is not None:
+        atexit.unregister(_helping.end)  # which would wait for whoever had them at that moment
     _lock, _workers, _helping, _holders = threading.Lock(), None, None, 0
 
 
