@@ -14,10 +14,8 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut
 
-_NOT_FINITE, _NOT_FINITE_BELOW = (
-    0x7C00,
-    0xFC00,
-)  # a half of these bits or more is infinite or nan; one below 0, unsigned
+# A half of these bits or more is infinite or nan; the same of one below 0, unsigned.
+_NOT_FINITE, _NOT_FINITE_BELOW = 0x7C00, 0xFC00
 _MOVED = np.int32(-0x70002000)  # the bits that a half fills after 13 others; the sign was repeated
 _DIGITS = np.int32(13)  # of a float32 number, that a half has not
 _BIAS, _BACK = np.float32(2.0**112), np.float32(2.0**-112)

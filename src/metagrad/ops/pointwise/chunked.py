@@ -46,9 +46,8 @@ class Pointwise(Function):
     __slots__ = ()
     loops: ClassVar[Loops | None] = None
     ufunc: ClassVar[np.ufunc | None] = None  # what forward calls, if it is one call; or the parameter of that name
-    one_by_one: ClassVar[str] = (
-        "e"  # letters of the dtypes that NumPy takes one number at a time of, unless forward is noted down
-    )
+    # Letters of the dtypes that NumPy takes one number at a time of, unless forward is noted down.
+    one_by_one: ClassVar[str] = "e"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
