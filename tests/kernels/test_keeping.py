@@ -148,7 +148,7 @@ def test_a_user_without_a_folder(monkeypatch):
 def test_a_numba_that_does_not_work_is_done_without(tmp_path, text, said):
     (tmp_path / "numba").mkdir()
     (tmp_path / "numba" / "__init__.py").write_text(text)
-    found, told = run_apart(KERNELS, str(tmp_path))
+    found, told = run_apart(KERNELS, str(tmp_path), METAGRAD_NUMBA="1")
     expected, nothing = run_apart(KERNELS, METAGRAD_NUMBA="0")
     assert found == expected and expected.endswith("False\n")
     assert told.count("does without Numba") == 1 and said in told and nothing == ""

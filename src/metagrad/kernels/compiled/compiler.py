@@ -50,7 +50,7 @@ def available() -> bool:
 def compiles_for(feature: str) -> bool:
     """Whether the processor that Numba compiles for has such instructions: this one, unless it is told otherwise.
 
-    >>> compiles_for("no such feature")
+    >>> available() and compiles_for("no such feature")
     False
     """
     import numba
