@@ -57,13 +57,13 @@ def _product(x: Array) -> Array:
 
 @native
 def row_sums(x: Array, y: Array, strip: int) -> None:
-    """yᵢ = Σⱼ xᵢⱼ of rows x (N, M)."""
-    half, zero = x.shape[1] // 2, y.dtype.type(0)
+    """yᵢ = Σⱼ xᵢⱼ of rows x (N, M); strip: its length. A row of several strips is read from its middle on, too."""
+    half, zero = x.shape[1] // 2 if x.shape[1] > 2 * strip else 0, y.dtype.type(0)
     for i in range(len(x)):
         row = x[i]
         y[i] = zero
-        if 2 * half < len(row):
-            y[i] += row[2 * half]
+        for start in range(2 * half, len(row), strip):
+            y[i] += sum_of(row[start : start + strip])
         for start in range(0, half, strip):
             stop = min(start + strip, half)
             y[i] += _sum_of_both(row[start:stop], row[half + start : half + stop], zero)
