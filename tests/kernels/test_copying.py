@@ -5,7 +5,7 @@ import pytest
 
 import metagrad
 from metagrad.kernels import copying, tuning
-from metagrad.kernels.compiled.reversal import copy_blocks
+from metagrad.kernels.compiled.copies import copy_blocks
 from metagrad.kernels.halves import by_singles, narrow, widen
 from metagrad.ops.operands import NumberOfHalves
 

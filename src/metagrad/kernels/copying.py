@@ -135,7 +135,7 @@ def _joined_by_rows(y: Array, arrays: Sequence[Array], axis: int) -> bool:
     fit = all(a.shape == first.shape and a[(0,) * axis].flags.c_contiguous for a in arrays)
     if not fit or not axis or count < tuning.ROW_BYTES or not are_there_loops():
         return False
-    from metagrad.kernels.compiled.reversal import copy_rows
+    from metagrad.kernels.compiled.copies import copy_rows
 
     rows = np.stack([places_of(a, axis) for a in arrays], axis=1).reshape(-1)
     spread(copy_rows, [place_of(y) + count * np.arange(len(rows)), rows], (), [count], elements=y.size)
@@ -265,7 +265,7 @@ def _by_blocks(y: Array, x: Array) -> bool:
     t, width, s = dims[-1]
     if t != size or abs(s) != size or width * size < tuning.BLOCK_ROW_BYTES:
         return False
-    from metagrad.kernels.compiled.reversal import copy_blocks
+    from metagrad.kernels.compiled.copies import copy_blocks
 
     places, dims = [place_of(y), place_of(x)], [(0, 1, 0)] * (2 - len(dims)) + dims
     for d, (t, n, s) in enumerate(dims[:-1]):

@@ -45,7 +45,7 @@ infinity are what they are in NumPy.
 ``distances.py``        distances of all pairs of points
 ``twister.py``          random numbers of PyTorch's series
 ``ramps.py``            numbers at equal distances
-``reversal.py``         rows in reverse order, rows moved
+``copies.py``           blocks of arrays in any order, rows moved
 ``padding.py``          rows with elements put around them
 ``differences.py``      differences of elements of a row
 ``cosines.py``          cosines of rows
