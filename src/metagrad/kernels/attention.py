@@ -75,6 +75,11 @@ def _block_extents(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return min(max(1, fitting // max(1, h)), max(1, -(-n // tuning.ATTENTION_PARTS))), max(1, h), max(1, rows)
 
 
+def _drawn_together(shape: tuple[int, ...], settings: Settings) -> list[list[Block]]:
+    """The blocks whose numbers fix dropout's zeros; none without dropout."""
+    return blocks(shape, settings.causal) if settings.dropout else []
+
+
 def kept(block: Block, shape: tuple[int, ...], settings: Settings, dtype: DTypeLike) -> Array:
     """0 where dropout strikes a block's probabilities, 1 / (1 − p) elsewhere; the same each time."""
     p, count = settings.dropout, math.prod(shape)
@@ -120,7 +125,7 @@ def forward(q: Array, k: Array, v: Array, settings: Settings) -> tuple[Array, Ar
     y = np.empty_like(q, shape=(*q.shape[:3], v.shape[3])) if q.flags.c_contiguous else _like(q, v.shape[3])
     totals = np.zeros((*q.shape[:3], 1), q.dtype)
     if attention_loops.serve(q, k, v, settings):
-        attention_loops.attend([q, k, v, y], totals, settings, _block_extents(shape), False)
+        attention_loops.attend([q, k, v, y], totals, settings, _drawn_together(shape, settings), False)
         return y, totals
 
     def work(group: list[Block]) -> None:
@@ -156,7 +161,7 @@ def backward(
     grad_q, grad_k, grad_v = _like(q, q.shape[3]), _like(k, k.shape[3]), _like(v, v.shape[3])
     if attention_loops.serve(q, k, v, settings):
         arrays = [q, k, v, y, grad, grad_q, grad_k, grad_v]
-        attention_loops.attend(arrays, totals, settings, _block_extents(shape), True)
+        attention_loops.attend(arrays, totals, settings, _drawn_together(shape, settings), True)
         return grad_q, grad_k, grad_v
     scale = np.asarray(settings.scale, q.dtype)
 

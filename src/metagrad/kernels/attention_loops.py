@@ -14,7 +14,7 @@ import numpy as np
 from metagrad.base.layouts import places_of
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, threads_worth
+from metagrad.kernels.chunks import threads_worth
 from metagrad.kernels.compiled import attention as loops
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.entries import work_of
@@ -33,10 +33,10 @@ def serve(q: Array, k: Array, v: Array, settings: Any) -> bool:
     return filled and drawn_by_seed and work >= tuning.ATTENTION_LOOP_WORTH
 
 
-def attend(arrays: list[Array], totals: Array, settings: Any, extents: tuple[int, int, int], back: bool) -> None:
+def attend(arrays: list[Array], totals: Array, settings: Any, groups: list[list[Any]], back: bool) -> None:
     """Of q, k and v, y and totals, which are filled; or, going back, of q, k, v, y and its gradient the three others.
 
-    extents: how many sequences, heads and queries have their dropout from one stream.
+    groups: with dropout, the blocks of each thread's part, each with a stream of its own.
     """
     n, h, rows, size = arrays[3].shape
     keys, depth, dtype, p = arrays[1].shape[2], arrays[0].shape[3], totals.dtype, settings.dropout
@@ -44,13 +44,13 @@ def attend(arrays: list[Array], totals: Array, settings: Any, extents: tuple[int
     given = [_in_rows(a) for a in (*arrays[:4], mask, *arrays[4:])]
     places = np.stack([places_of(a, 2) for a in given], axis=1)
     steps = np.array([a.strides[2] for a in given])
-    states, (sequences, heads, height) = np.zeros((1, 4), np.int64), extents if p else (1, 1, rows)
-    starts = [(some, head) for some in cut(n, sequences) for head in cut(h, heads)]
-    units = np.array([
-        (some.start * h + head.start, (some.stop - 1) * h + head.stop, i) for i, (some, head) in enumerate(starts)
-    ])  # fmt: skip
+    units, height = np.array([(i, i + 1, i) for i in range(n * h)]), rows
+    states = np.zeros((1, 4), np.int64)
     if p:
-        seeds = range(settings.drawn, settings.drawn + len(units) * -(-rows // height))
+        firsts = [group[0] for group in groups]
+        heads = [(b.n.start * h + b.h.start, (b.n.stop - 1) * h + b.h.stop) for b in firsts]
+        units, height = np.array([(*some, i) for i, some in enumerate(heads)]), firsts[0].rows.stop
+        seeds = [settings.drawn + b.number for group in groups for b in group]
         states = np.stack([np.random.SFC64(seed).state["state"]["state"] for seed in seeds]).view(np.int64)
     factors = np.array([settings.scale, 0 if p >= 1 else 1 / (1 - p), 1, 0], dtype)
     numbers = [keys, depth, size, height, int(settings.causal), kind, round(p * 65536), int(back), panel_width(dtype)]

@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -191,8 +191,8 @@ def _taps(g: Array, n: int, how: Sampling, moves: bool) -> _Taps:
         up = low + real(1)
         return _found([low, up], n, how, [up - x, right], [-slope, slope])
     whole = [_placed(low + real(k), n, how)[0] for k in (-1, 0, 1, 2)]
-    weights, slopes = zip(*[_cubic(right - real(k)) for k in (-1, 0, 1, 2)], strict=True)
-    return _found(whole, n, how, list(weights), [s * unit for s in slopes] if moves else [])
+    slopes = [s * unit for s in _cubic_slopes(right)] if moves else []
+    return _found(whole, n, how, cubic_weights(right), slopes)
 
 
 def _found(whole: list[Array], n: int, how: Sampling, weights: list[Array], slopes: list[Array]) -> _Taps:
@@ -218,13 +218,32 @@ def _placed(x: Array, n: int, how: Sampling) -> tuple[Array, Array | None]:
     return np.where(above, np.where(below, x, x.dtype.type(n - 1)), x.dtype.type(0)), turn * (above & below)
 
 
-def _cubic(t: Array, a: float = -0.75) -> tuple[Array, Array]:
-    """The weight of a pixel at distance t, between −2 and 2, and its derivative (Keys 1981)."""
-    d = np.abs(t)
-    near = ((a + 2) * d - (a + 3)) * d * d + 1, (3 * (a + 2) * d - 2 * (a + 3)) * d
-    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a, (3 * a * d - 10 * a) * d + 8 * a
-    is_near = d <= 1
-    return np.where(is_near, near[0], far[0]), np.where(is_near, near[1], far[1]) * np.sign(t)
+def cubic_weights(t: Any, a: float = -0.75) -> list[Any]:
+    """Weights of the four pixels around a position at distance t in [0, 1] from the second (Keys 1981).
+
+    >>> cubic_weights(0.5)
+    [-0.09375, 0.59375, 0.59375, -0.09375]
+    """
+
+    def near(x: Any) -> Any:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+
+    def far(x: Any) -> Any:
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+def _cubic_slopes(t: Array, a: float = -0.75) -> list[Array]:
+    """Their derivatives by t."""
+
+    def near(x: Array) -> Array:
+        return (3 * (a + 2) * x - 2 * (a + 3)) * x
+
+    def far(x: Array) -> Array:
+        return (3 * a * x - 10 * a) * x + 8 * a
+
+    return [far(t + 1), near(t), -near(1 - t), -far(2 - t)]
 
 
 def _sum_up(y: Array, image: Array, corners: _Corners, b: int, memory: Array) -> None:

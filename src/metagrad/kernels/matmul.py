@@ -9,6 +9,7 @@ small and narrow ones are done by tiles (``compiled/matrix_products.py``), which
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -62,6 +63,22 @@ def product(a: Array, b: Array, bias: Array | None = None) -> Array:
     if bias is not None:
         z += bias
     return z
+
+
+def multiply_along(parts: Sequence[tuple[slice, slice, Array]], x: Array, out: Array) -> None:
+    """out (N, O, M) = m x along the middle dimension of x (N, L, M), on this thread; of a matrix m (O, L) the parts that are not 0:
+    their rows, which follow each other, their columns, and what stands there.
+
+    >>> out = np.empty((1, 2, 1))
+    >>> multiply_along([(slice(0, 2), slice(0, 2), np.array([[1.0, 2.0], [0.0, 1.0]]))], np.array([[[3.0], [4.0]]]), out)
+    >>> out.ravel().tolist()
+    [11.0, 4.0]
+    """
+    for rows, columns, part in parts:
+        if x.shape[2] == 1:
+            np.matmul(x[:, columns, 0], part.T, out=out[:, rows, 0])
+        else:
+            np.matmul(part, x[:, columns], out=out[:, rows])
 
 
 def _product_of_halves(a: Array, b: Array, bias: Array | None) -> Array:

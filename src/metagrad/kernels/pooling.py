@@ -25,6 +25,7 @@ from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled import windows as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.libraries import filled, gpu_windows, is_on_gpu, looks_at
+from metagrad.kernels.matmul import multiply_along
 from metagrad.kernels.threads import blas_on_one_thread
 from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
@@ -356,10 +357,8 @@ def _multiply(matrix: Array, x: Array, out: Array, axis: int) -> None:
     outer, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
     small = x.size * len(matrix) <= tuning.BLAS_STARTS_THREADS
     with contextlib.nullcontext() if small else blas_on_one_thread():
-        if after == 1:
-            np.matmul(x.reshape(outer, x.shape[axis]), matrix.T, out=out.reshape(outer, len(matrix)))
-        else:
-            np.matmul(matrix, x.reshape(outer, x.shape[axis], after), out=out.reshape(outer, len(matrix), after))
+        whole = slice(None), slice(None), matrix
+        multiply_along([whole], x.reshape(outer, x.shape[axis], after), out.reshape(outer, len(matrix), after))
 
 
 def _axis_by_axis(along: Callable[..., None], x: Array, axes: Axes, lengths: Sequence[int]) -> Array:

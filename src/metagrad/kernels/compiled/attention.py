@@ -19,8 +19,10 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled.atomic import carray, pointer
 from metagrad.kernels.compiled.compiler import native, native_sums
+from metagrad.kernels.compiled.extremes import largest_of
 from metagrad.kernels.compiled.matrix_products import fill_panels
 from metagrad.kernels.compiled.products import FIRST, tile_of_8
+from metagrad.kernels.compiled.reductions import product_of
 from metagrad.kernels.compiled.transcendental import exp
 
 _DEPTH, _QUERIES = tuning.PRODUCT_DEPTH, tuning.ATTENTION_LOOP_QUERIES
@@ -48,7 +50,7 @@ def attend(
     q, y = _matrix(queries, depth, width, factors), _matrix(queries, size, width, factors)
     k, v = _matrix(keys, depth, width, factors), _matrix(keys, size, width, factors)
     scores = _matrix(queries, keys + width, width, factors)  # longer rows, lest all begin at one place in the cache
-    turned_k, memory, bits = _panels(keys, depth, width, factors), np.empty(keys, totals.dtype), np.empty(0, np.uint16)
+    turned_k, bits = _panels(keys, depth, width, factors), np.empty(0, np.uint16)
     others = keys if back else 0
     grad_q, grad_y = _matrix(queries, depth, width, factors), _matrix(queries, size, width, factors)
     grad_k, grad_v = _matrix(others, depth, width, factors), _matrix(others, size, width, factors)
@@ -81,7 +83,7 @@ def attend(
                         _multiply(grad_y, turned_v, grads, visible)
                         _drop(grads, bits, drawn, seen, count, visible, limit, factors[1])
                         for r in range(count):
-                            _probabilities(scores, grads, r, visible, totals[head, i + r], _along(grad_y, y, r))
+                            _probabilities(scores, grads, r, visible, totals[head, i + r], product_of(grad_y[r], y[r]))
                         _clear_beyond(grads, visible)
                         _add_product(grads.T, q, grad_k, visible, count, width)
                         _clear(grad_q)
@@ -89,7 +91,7 @@ def attend(
                         _store(place[GRAD_Q] + i * steps[GRAD_Q], steps[GRAD_Q], grad_q, count, depth, one)
                     else:
                         for r in range(count):
-                            top = _largest(scores, r, visible, memory)
+                            top = largest_of(scores[r, :visible])
                             top = zero if top == -np.inf else top
                             total = _exponentials(scores, r, visible, top)
                             total = total if total else one
@@ -208,21 +210,6 @@ def _hide(scores: Array, place: int, step: int, i: int, count: int, visible: int
                 row[j] = -np.inf
 
 
-@native
-def _largest(scores: Array, r: int, visible: int, memory: Array) -> Array:
-    """The largest of a row: of its halves, the larger ones of each two, and so on; nan may be passed over."""
-    row, half = scores[r, :visible], (visible + 1) // 2
-    others = row[visible - half :]
-    for j in range(half):
-        memory[j] = row[j] if row[j] > others[j] else others[j]
-    while half > 1:
-        length, half = half, (half + 1) // 2
-        others = memory[length - half : length]
-        for j in range(half):
-            memory[j] = memory[j] if memory[j] > others[j] else others[j]
-    return memory[0]
-
-
 @native_sums
 def _exponentials(scores: Array, r: int, visible: int, top: Array) -> Array:
     """Row r = exp(row − top), and its sum."""
@@ -238,14 +225,6 @@ def _scale(scores: Array, r: int, visible: int, factor: Array) -> None:
     row = scores[r, :visible]
     for j in range(visible):
         row[j] *= factor
-
-
-@native_sums
-def _along(x: Array, y: Array, r: int) -> Array:
-    total, x_row, y_row = x.dtype.type(0), x[r], y[r]
-    for j in range(len(x_row)):
-        total += x_row[j] * y_row[j]
-    return total
 
 
 @native

@@ -17,7 +17,7 @@ from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels import grid_samples
-from metagrad.nn.functional.interpolation_taps import cubic_weights
+from metagrad.kernels.grid_samples import cubic_weights
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.gathering import gather

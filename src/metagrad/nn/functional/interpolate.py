@@ -23,6 +23,7 @@ from metagrad.kernels.chunks import even_chunks, map_chunks, spread
 from metagrad.kernels.compiled import resampling
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.copying import assign
+from metagrad.kernels.matmul import multiply_along
 from metagrad.kernels.threads import get_num_threads
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from metagrad.nn.functional.interpolation_taps import ANTIALIASED, TAPS, Block, Taps, below, in_whole_numbers
@@ -49,11 +50,7 @@ def _multiply(blocks: Sequence[Block], x: Array, axis: int) -> Array:
     given, result = x.reshape(outer, x.shape[axis], after), y.reshape(outer, count, after)
 
     def work(some: slice) -> None:
-        for rows, columns, part in blocks:
-            if after == 1:
-                np.matmul(given[some, columns, 0], part.T, out=result[some, rows, 0])
-            else:
-                np.matmul(part, given[some, columns], out=result[some, rows])
+        multiply_along(blocks, given[some], result[some])
 
     cost = max(part.shape[1] for _, _, part in blocks) * count * after  # multiplications for each of the outer ones
     if cost * outer <= tuning.BLAS_STARTS_THREADS:

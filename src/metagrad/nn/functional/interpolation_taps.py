@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.chunks import split
+from metagrad.kernels.grid_samples import cubic_weights
 
 Block: TypeAlias = tuple[slice, slice, Array]  # rows of a matrix, columns of it, and what stands there
 _BLOCK = 64  # rows of a matrix, mostly of zeros, that are multiplied together
 
-__all__ = ["ANTIALIASED", "TAPS", "Taps", "cubic_weights", "in_whole_numbers"]
+__all__ = ["ANTIALIASED", "TAPS", "Taps", "in_whole_numbers"]
 
 
 class _Taps(NamedTuple):
@@ -102,18 +103,6 @@ def _linear(n: int, o: int, scale: float | None, align: bool, real: Array) -> Ta
     low = np.minimum(position.astype(np.int64), n - 1)
     right = np.clip(position - low.astype(real), 0, 1)
     return Taps(n, np.stack([low, np.minimum(low + 1, n - 1)]), np.stack([1 - right, right]))
-
-
-def cubic_weights(t: Array, a: float = -0.75) -> list[Any]:
-    """Weights of the four elements around a position at distance t in [0, 1] from the second (Keys 1981)."""
-
-    def near(x: Array) -> Array:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-
-    def far(x: Array) -> Array:
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
 def _cubic(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
