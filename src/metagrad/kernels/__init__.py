@@ -27,6 +27,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``copying.py``             large arrays copied, converted, filled
 ``reductions.py``          sums, products, extremes of large arrays
 ``few.py``                 sums of few elements each
+``sums_by_blas.py``        sums as products with ones
 ``argmax.py``              the index of the largest or smallest element of large arrays
 ``gates.py``              halves of an array, of which one gates the other
 ``scans.py``               running sums, products, extremes of large arrays

@@ -18,7 +18,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import libraries, tuning
-from metagrad.kernels.chunks import cut, even_chunks, map_chunks, spread, threads_worth
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, spread
 from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
 from metagrad.kernels.compiled.choice import use_compiled, use_formula
@@ -223,83 +223,15 @@ def _is_rows(x: Array, axis: tuple[int, ...]) -> bool:
     return x.size >= tuning.REDUCTION_CHUNK // 2 and x.ndim == 2 and axis == (1,)
 
 
-@functools.cache
-def _strip(m: int) -> int:
-    """The length of strips that a row of m elements is cut into; without a rest if some length near the usual one allows it."""
-    usual = tuning.SUM_STRIP
-    if m < 2 * usual:
-        return m
-    least = -(-m // (2 * usual))
-    return next((m // count for count in range(least, 2 * least) if m % count == 0), usual)
-
-
-def _strips_sum(x: Array, y: Array) -> Array:
-    """Σ x y along rows by BLAS, which is faster than NumPy's sum; in strips, lest rounding errors grow with the length of a row."""
-    m, strip = x.shape[1], _strip(x.shape[1])
-    n = m // strip * strip
-    strips = x[:, :n].reshape(len(x), -1, strip)
-    total = np.vecdot(strips, y[:, :n].reshape(strips.shape)).sum(axis=1, keepdims=True)
-    return total if n == m else total + (x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
-
-
-def _in_parts(x: Array, work: Callable[[Array], Array], blas: bool) -> Array:
-    """What comes of x (N, *) cut along the first dimension, for each thread a part, in order.
-
-    blas: BLAS, which is called, would start threads of its own, so it is held to one: they would wait for more in circles, and be
-    in the way of ours.
-    """
-    threads = threads_worth(x.size, tuning.SUM_WORTH_THREADS)
-    chunks = even_chunks(len(x), len(x), threads, tuning.SUM_COST * x.size / len(x))
-    if len(chunks) == 1 and not blas:
-        return work(x)
-    return np.concatenate(map_chunks(lambda chunk: work(x[chunk]), chunks, blas=blas))
-
-
-@functools.lru_cache(16)
-def _ones(count: int, dtype: np.dtype[Any]) -> Array:
-    """For products that add up; nobody writes into it."""
-    return np.ones(count, dtype)
-
-
-def _rows_sum(x: Array) -> Array:
-    """Σ of rows x (N, M) as inner products of strips with ones, (N)."""
-    m, strip = x.shape[1], _strip(x.shape[1])
-    count, ones = m // strip, _ones(strip, x.dtype)
-    strips = x[:, : count * strip].reshape(len(x), count, strip)
-    if len(x) == 1 or count * strip == m:
-        strips = strips.reshape(-1, strip)
-    sums = _in_parts(strips, lambda part: np.vecdot(part, ones), blas=False).reshape(len(x), count)
-    if count == 1:
-        sums = sums[:, 0]
-    else:
-        sums = np.add.reduce(sums, axis=1) if len(x) < count else np.vecdot(sums, _ones(count, x.dtype))
-    return sums if count * strip == m else sums + np.add.reduce(x[:, count * strip :], axis=1)
-
-
-def _columns_sum(x: Array) -> Array:
-    """Σ of columns x (O, N, M) as products with ones, (O, M): some thousand rows at a time, lest rounding errors grow."""
-    outer, n, inner = x.shape
-    rows = min(n, tuning.REDUCTION_ROWS, max(1, -(-n * outer // get_num_threads())))
-    count = n // rows
-    ones = np.ones(rows, x.dtype)
-    whole = x[:, : count * rows]
-    if outer == 1 or count * rows == n:
-        parts = _in_parts(whole.reshape(outer * count, rows, inner), lambda part: ones @ part, blas=True)
-        sums = parts.reshape(outer, count, inner).sum(axis=1)
-    else:
-        sums = np.array([_columns_sum(some[None])[0] for some in whole], x.dtype)
-    if count * rows < n:
-        sums += x[:, count * rows :].sum(axis=1)
-    return sums
-
-
 def _by_blas(x: Array, axis: tuple[int, ...]) -> Array | None:
     """Σ x as products with ones, which BLAS is faster at than NumPy's sum; None for arrays that fold does not cut."""
     extents = _extents(x, axis) if x.dtype.char in "fd" else None
     if extents is None or 0 in extents:
         return None
+    from metagrad.kernels.sums_by_blas import columns_sum, rows_sum
+
     outer, n, inner = extents
-    sums = _rows_sum(x.reshape(outer, n)) if inner == 1 else _columns_sum(x.reshape(extents))
+    sums = rows_sum(x.reshape(outer, n)) if inner == 1 else columns_sum(x.reshape(extents))
     return sums.reshape(_kept(x.shape, axis))
 
 
@@ -412,7 +344,9 @@ def all(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 def _squares(x: Array, axis: tuple[int, ...]) -> Array:
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
-        return _strips_sum(x, x)
+        from metagrad.kernels.sums_by_blas import strips_sum
+
+        return strips_sum(x, x)
     squares = (x * np.conjugate(x)).real if x.dtype.kind == "c" else x * x
     return squares.sum(axis=axis, keepdims=True)
 
